@@ -1,0 +1,1 @@
+//! Votes' statements and the certificates made of them.
