@@ -1,5 +1,19 @@
 //! The ledger: pool, execution, authenticated state, and the four LMDB files.
+//!
+//! A batch goes one way: [`Pool`] -> [`execute`] -> [`Ledger::commit`] -> [`Reader`]. The ledger does not know how a block
+//! is agreed on, nor who asks for what it holds; it has no clock, no threads and no sockets.
+#![deny(unsafe_code)]
 
+pub mod backup;
+mod chain;
+pub mod execute;
+mod pool;
 pub mod reader;
+pub mod roots;
+pub mod state;
+mod state_file;
+pub mod store;
 
-pub use reader::Reader;
+pub use chain::{GenesisBlock, Ledger, LedgerError, OpenOptions};
+pub use pool::{AdmitError, Pool};
+pub use reader::{Head, Reader};

@@ -1,10 +1,21 @@
-//! Reads of committed data, for everybody. Every answer is pinned by a height, so a view never changes under its
-//! reader: what is above that height is as if it were not there.
+//! Reads of committed data, for everybody. What is above the head is as if it were not there, and state is read at a
+//! height, so an answer pinned to a height never changes.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
+use ledger_types::block::BlockError;
+use ledger_types::codec;
 use ledger_types::receipt::Receipt;
-use ledger_types::{Address, AddressPrefix, Batch, BatchId, Block, BlockId, Hash, Rejection, Transaction, TransactionId};
-use thiserror::Error;
+use ledger_types::{
+    Address, AddressPrefix, Batch, BatchId, Block, BlockHeader, BlockId, Entry, Hash, Rejection, Transaction,
+    TransactionId,
+};
+use parking_lot::RwLock;
+
+use crate::state::{StateError, flat};
+use crate::state_file::{FlatView, store_error};
+use crate::store::{File, StoreError, schema};
 
 /// The newest committed block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,38 +62,230 @@ pub struct StateQuery {
 }
 
 /// A fault of this node's storage: never the client's doing.
-#[derive(Debug, Error)]
-#[error("{0}")]
-pub struct ReadError(pub String);
+pub type ReadError = StoreError;
+
+/// The three files that are equal on all nodes, and how far they are readable.
+pub(crate) struct Committed {
+    pub(crate) block: File,
+    pub(crate) receipts: File,
+    pub(crate) merkle: File,
+    pub(crate) head: RwLock<Option<Head>>,
+}
 
 /// Reads committed data; cheap to clone.
 #[derive(Clone)]
-pub struct Reader {}
+pub struct Reader(pub(crate) Arc<Committed>);
 
-#[allow(unused_variables, clippy::todo, clippy::needless_pass_by_value, missing_docs)]
 impl Reader {
     /// The newest committed block. Blocks, receipts and state up to its height are readable.
-    pub fn head(&self) -> Head { todo!() }
+    pub fn head(&self) -> Head {
+        self.try_head().expect("invariant: a ledger is handed out only with its genesis block")
+    }
+
+    pub(crate) fn try_head(&self) -> Option<Head> {
+        *self.0.head.read()
+    }
+
+    pub(crate) fn committed(&self) -> &Committed {
+        &self.0
+    }
+
+    fn is_committed(&self, height: u64) -> bool {
+        self.try_head().is_some_and(|head| height <= head.height)
+    }
+
     /// The id of the block at a height; `None` above the head.
-    pub fn block_id(&self, height: u64) -> Result<Option<BlockId>, ReadError> { todo!() }
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn block_id(&self, height: u64) -> Result<Option<BlockId>, ReadError> {
+        Ok(self.block_record(height)?.map(|(id, _)| id))
+    }
+
     /// The height of a committed block.
-    pub fn height_of(&self, id: &BlockId) -> Result<Option<u64>, ReadError> { todo!() }
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn height_of(&self, id: &BlockId) -> Result<Option<u64>, ReadError> {
+        let view = self.0.block.read()?;
+        let Some(value) = view.get(&schema::height_by_block(id))? else { return Ok(None) };
+        let height = value.try_into().map(u64::from_be_bytes);
+        let height = height.map_err(|_| self.damaged(id.to_string(), "not a height"))?;
+        Ok(Some(height).filter(|height| self.is_committed(*height)))
+    }
+
+    /// The header of the block at a height; `None` above the head.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the record is damaged.
+    pub fn header(&self, height: u64) -> Result<Option<BlockHeader>, ReadError> {
+        let Some((_, body)) = self.block_record(height)? else { return Ok(None) };
+        let header = codec::Reader::new(body).bytes("header").and_then(BlockHeader::decode);
+        header.map(Some).map_err(|error| self.damaged(format!("block {height}"), error))
+    }
+
     /// The block at a height; `None` above the head.
-    pub fn block(&self, height: u64) -> Result<Option<Block>, ReadError> { todo!() }
+    ///
+    /// # Errors
+    /// When the file cannot be read or the record is damaged.
+    pub fn block(&self, height: u64) -> Result<Option<Block>, ReadError> {
+        let Some((_, body)) = self.block_record(height)? else { return Ok(None) };
+        Block::decode(body).map(Some).map_err(|error| self.damaged(format!("block {height}"), error))
+    }
+
+    /// The block at a height as it is stored; `None` above the head.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn block_record(&self, height: u64) -> Result<Option<(BlockId, Bytes)>, ReadError> {
+        if !self.is_committed(height) {
+            return Ok(None);
+        }
+        self.stored_block(height)
+    }
+
+    /// As [`Reader::block_record`], also above the published head: recovery reads what is there.
+    pub(crate) fn stored_block(&self, height: u64) -> Result<Option<(BlockId, Bytes)>, ReadError> {
+        let Some(record) = self.0.block.read()?.get_copy(&schema::block_by_height(height))? else {
+            return Ok(None);
+        };
+        let Some((id, _)) = record.split_first_chunk::<64>() else {
+            return Err(self.damaged(format!("block {height}"), "shorter than an id"));
+        };
+        Ok(Some((BlockId(*id), record.slice(64..))))
+    }
+
     /// Where a committed batch stands.
-    pub fn batch_place(&self, id: &BatchId) -> Result<Option<BatchPlace>, ReadError> { todo!() }
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn batch_place(&self, id: &BatchId) -> Result<Option<BatchPlace>, ReadError> {
+        let view = self.0.block.read()?;
+        let Some(value) = view.get(&schema::batch_place(id))? else { return Ok(None) };
+        let place = BatchPlace::decode(value).ok_or_else(|| self.damaged(id.to_string(), "not a place"))?;
+        Ok(Some(place).filter(|place| self.is_committed(place.height)))
+    }
+
     /// Where a committed transaction stands.
-    pub fn transaction_place(&self, id: &TransactionId) -> Result<Option<TransactionPlace>, ReadError> { todo!() }
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn transaction_place(&self, id: &TransactionId) -> Result<Option<TransactionPlace>, ReadError> {
+        let view = self.0.block.read()?;
+        let Some(value) = view.get(&schema::transaction_place(id))? else { return Ok(None) };
+        let place =
+            TransactionPlace::decode(value).ok_or_else(|| self.damaged(id.to_string(), "not a place"))?;
+        Ok(Some(place).filter(|place| self.is_committed(place.batch.height)))
+    }
+
+    /// The committed transaction that said exactly this, under whatever signature.
+    pub(crate) fn transaction_of_content(&self, hash: &Hash) -> Result<Option<TransactionId>, ReadError> {
+        let view = self.0.block.read()?;
+        let Some(value) = view.get(&schema::transaction_content(hash))? else { return Ok(None) };
+        let id = value.try_into().map_err(|_| self.damaged(hash.to_string(), "not a transaction id"))?;
+        Ok(Some(TransactionId(id)))
+    }
+
     /// A committed batch.
-    pub fn batch(&self, id: &BatchId) -> Result<Option<Batch>, ReadError> { todo!() }
+    ///
+    /// # Errors
+    /// When the file cannot be read or the record is damaged.
+    pub fn batch(&self, id: &BatchId) -> Result<Option<Batch>, ReadError> {
+        self.batch_place(id)?.map(|place| self.batch_at(place)).transpose()
+    }
+
     /// A committed transaction.
-    pub fn transaction(&self, id: &TransactionId) -> Result<Option<Transaction>, ReadError> { todo!() }
+    ///
+    /// # Errors
+    /// When the file cannot be read or the record is damaged.
+    pub fn transaction(&self, id: &TransactionId) -> Result<Option<Transaction>, ReadError> {
+        let Some(place) = self.transaction_place(id)? else { return Ok(None) };
+        let mut batch = self.batch_at(place.batch)?;
+        let index = place.index as usize;
+        if index >= batch.transactions.len() {
+            return Err(self.damaged(id.to_string(), "its place is beyond its batch"));
+        }
+        Ok(Some(batch.transactions.swap_remove(index)))
+    }
+
+    fn batch_at(&self, place: BatchPlace) -> Result<Batch, ReadError> {
+        let damaged = |reason: &str| self.damaged(format!("block {}", place.height), reason);
+        let (_, body) = self.stored_block(place.height)?.ok_or_else(|| damaged("missing"))?;
+        match entry_of(body, place.entry) {
+            Ok(Entry::Batch(batch)) => Ok(batch),
+            Ok(Entry::Rejection(_)) => Err(damaged("an indexed entry is a rejection")),
+            Err(error) => Err(damaged(&error.to_string())),
+        }
+    }
+
     /// The receipt of a committed transaction.
-    pub fn receipt(&self, id: &TransactionId) -> Result<Option<Receipt>, ReadError> { todo!() }
+    ///
+    /// # Errors
+    /// When the file cannot be read or the record is damaged.
+    pub fn receipt(&self, id: &TransactionId) -> Result<Option<Receipt>, ReadError> {
+        let Some(value) = self.pinned(&schema::receipt(id))? else { return Ok(None) };
+        let receipt = Receipt::decode(value);
+        receipt.map(Some).map_err(|error| StoreError::damaged(self.0.receipts.name(), id.to_string(), error))
+    }
+
     /// The newest rejection of a batch.
-    pub fn rejection(&self, id: &BatchId) -> Result<Option<Rejection>, ReadError> { todo!() }
+    ///
+    /// # Errors
+    /// When the file cannot be read or the record is damaged.
+    pub fn rejection(&self, id: &BatchId) -> Result<Option<Rejection>, ReadError> {
+        let Some(value) = self.pinned(&schema::rejection(id))? else { return Ok(None) };
+        let mut reader = codec::Reader::new(value);
+        let rejection = Rejection::decode(&mut reader).and_then(|found| reader.finish().map(|()| found));
+        rejection
+            .map(Some)
+            .map_err(|error| StoreError::damaged(self.0.receipts.name(), id.to_string(), error))
+    }
+
+    /// A record of the receipts file: its height, and what follows when that is committed.
+    fn pinned(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        let Some(value) = self.0.receipts.read()?.get_copy(key)? else { return Ok(None) };
+        let Some((height, _)) = value.split_first_chunk::<8>() else {
+            let record = data_encoding::HEXLOWER.encode(key);
+            return Err(StoreError::damaged(self.0.receipts.name(), record, "shorter than a height"));
+        };
+        Ok(self.is_committed(u64::from_be_bytes(*height)).then(|| value.slice(8..)))
+    }
+
     /// The value at an address after the block of a height.
-    pub fn state(&self, address: &Address, height: u64) -> Result<Option<Bytes>, ReadError> { todo!() }
-    /// A range of state in address order (or the reverse).
-    pub fn state_range(&self, query: &StateQuery) -> Result<Vec<(Address, Bytes)>, ReadError> { todo!() }
+    ///
+    /// # Errors
+    /// When the file cannot be read or the record is damaged.
+    pub fn state(&self, address: &Address, height: u64) -> Result<Option<Bytes>, ReadError> {
+        let view = self.0.merkle.read()?;
+        let value = flat::value_at(&FlatView(&view), address, height);
+        value.map_err(|error| self.state_error(&error))
+    }
+
+    /// A range of state in address order, or the reverse.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a record is damaged.
+    pub fn state_range(&self, query: &StateQuery) -> Result<Vec<(Address, Bytes)>, ReadError> {
+        let view = self.0.merkle.read()?;
+        let range = flat::range(&FlatView(&view), query);
+        range.map_err(|error| self.state_error(&error))
+    }
+
+    fn state_error(&self, error: &StateError) -> StoreError {
+        store_error(self.0.merkle.name(), error)
+    }
+
+    fn damaged(&self, record: String, reason: impl std::fmt::Display) -> StoreError {
+        StoreError::damaged(self.0.block.name(), record, reason)
+    }
+}
+
+/// Reads one entry of an encoded block without decoding the others.
+fn entry_of(body: Bytes, index: u32) -> Result<Entry, BlockError> {
+    let mut reader = codec::Reader::new(body);
+    reader.bytes("header")?;
+    for _ in 0..index {
+        reader.bytes("entry")?;
+    }
+    Entry::decode(reader.bytes("entry")?)
 }

@@ -1,0 +1,142 @@
+//! The chain: the only writer of blocks, receipts and state, and the keeper of blocks that are executed but not decided.
+
+mod error;
+mod open;
+mod write;
+
+pub use error::LedgerError;
+pub use open::{GenesisBlock, OpenOptions};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ledger_types::{BatchId, BlockHeader, BlockId};
+use parking_lot::Mutex;
+
+use crate::execute::{Built, Candidate, CheckError, Executed, Executor, ParentView, ProposedEntry, Slot};
+use crate::reader::{Committed, Head, Reader};
+use crate::store::{ConsensusFile, FileLock, StoreError};
+
+/// An open ledger: the four files of one data directory.
+pub struct Ledger {
+    committed: Arc<Committed>,
+    consensus: ConsensusFile,
+    executor: Executor,
+    /// Blocks executed and not committed: parents of what comes next.
+    executed: Mutex<BTreeMap<BlockId, Arc<Executed>>>,
+    writing: Mutex<()>,
+    // Last, so that the data directory is given up only after the files are closed.
+    _lock: FileLock,
+}
+
+impl Ledger {
+    /// Reads of committed data.
+    pub fn reader(&self) -> Reader {
+        Reader(self.committed.clone())
+    }
+
+    /// The consensus file.
+    pub fn consensus(&self) -> &ConsensusFile {
+        &self.consensus
+    }
+
+    /// Builds a block on a parent from candidates, in order, until the block is full or has so many transactions, and
+    /// keeps it as executed. Also returns the candidates whose dependencies are not committed yet.
+    ///
+    /// # Errors
+    /// When the parent is not known here, or storage fails.
+    pub fn build(
+        &self,
+        parent: &BlockId,
+        slot: &Slot,
+        candidates: impl IntoIterator<Item = Candidate>,
+        max_transactions: usize,
+    ) -> Result<(Arc<Executed>, Vec<BatchId>), LedgerError> {
+        let view = self.view_of(parent)?;
+        let Built { executed, deferred } = self.executor.build(&view, slot, candidates, max_transactions)?;
+        Ok((self.keep(executed), deferred))
+    }
+
+    /// Executes somebody else's proposal and keeps it as executed when it holds.
+    ///
+    /// # Errors
+    /// When the parent is not known here, execution gives another block, or storage fails.
+    pub fn check(
+        &self,
+        header: &BlockHeader,
+        entries: &[ProposedEntry],
+    ) -> Result<Arc<Executed>, LedgerError> {
+        let view = self.view_of(&header.parent)?;
+        Ok(self.keep(self.executor.check(&view, header, entries)?))
+    }
+
+    /// Executes a stored block (its rejections stand) and keeps it as executed.
+    ///
+    /// # Errors
+    /// When the parent is not known here, execution gives another block, or storage fails.
+    pub fn replay(&self, block: &ledger_types::Block) -> Result<Arc<Executed>, LedgerError> {
+        let view = self.view_of(&block.header.parent)?;
+        Ok(self.keep(self.executor.replay(&view, block)?))
+    }
+
+    /// A block that is executed and not committed.
+    pub fn executed(&self, id: &BlockId) -> Option<Arc<Executed>> {
+        self.executed.lock().get(id).cloned()
+    }
+
+    /// Forgets a block that will never be committed.
+    pub fn forget(&self, id: &BlockId) {
+        self.executed.lock().remove(id);
+    }
+
+    /// The header of a block that is committed or executed.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub fn header(&self, id: &BlockId) -> Result<Option<BlockHeader>, StoreError> {
+        if let Some(executed) = self.executed(id) {
+            return Ok(Some(executed.header().clone()));
+        }
+        let reader = self.reader();
+        reader.height_of(id)?.map_or(Ok(None), |height| reader.header(height))
+    }
+
+    /// The head, block by block, as far as it is committed.
+    pub fn head(&self) -> Head {
+        self.reader().head()
+    }
+
+    fn keep(&self, executed: Executed) -> Arc<Executed> {
+        let executed = Arc::new(executed);
+        self.executed.lock().insert(executed.id(), executed.clone());
+        executed
+    }
+
+    /// The past of a block with this parent.
+    fn view_of(&self, parent: &BlockId) -> Result<ParentView, LedgerError> {
+        let reader = self.reader();
+        let mut layers = Vec::new();
+        let mut next = *parent;
+        // A commit publishes its head before it drops what it committed, so a block is always found in one of the two.
+        let executed = self.executed.lock();
+        loop {
+            if let Some(height) = reader.height_of(&next)? {
+                return Ok(ParentView::new(reader, Some(height), layers));
+            }
+            let Some(layer) = executed.get(&next) else {
+                return Err(LedgerError::UnknownParent { parent: *parent });
+            };
+            layers.push(layer.clone());
+            next = layer.header().parent;
+        }
+    }
+}
+
+impl From<CheckError> for LedgerError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Store(error) => Self::Store(error),
+            differs => Self::Check(differs.to_string()),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Writing decided blocks: block file, then receipts, then state, then the new head is shown.
+
+use std::sync::Arc;
+
+use ledger_types::Entry;
+
+use super::{Ledger, LedgerError};
+use crate::execute::Executed;
+use crate::reader::{BatchPlace, Head, TransactionPlace};
+use crate::state::flat;
+use crate::store::{File, StoreError, schema};
+
+type Records = Vec<(Vec<u8>, Vec<u8>)>;
+
+impl Ledger {
+    /// Commits decided blocks, in order, on top of the head. When this returns they are readable; they are durable after
+    /// [`Ledger::sync`] (until then the consensus file has their bodies).
+    ///
+    /// # Errors
+    /// When the first does not follow the head, or storage fails.
+    pub fn commit(&self, blocks: &[Arc<Executed>]) -> Result<(), LedgerError> {
+        let _writing = self.writing.lock();
+        let Some((first, last)) = blocks.first().zip(blocks.last()) else { return Ok(()) };
+        let head = self.head();
+        if first.header().height != head.height + 1 || first.header().parent != head.id {
+            return Err(LedgerError::NotNext { height: first.header().height, head: head.height });
+        }
+        self.write(blocks)?;
+        let committed = last.header().height;
+        *self.committed.head.write() = Some(head_of(last));
+        self.executed.lock().retain(|_, executed| executed.header().height > committed);
+        Ok(())
+    }
+
+    /// Makes everything committed durable in all three files and returns the height reached.
+    ///
+    /// # Errors
+    /// When the disk reports a failure; the process must then stop.
+    pub fn sync(&self) -> Result<u64, StoreError> {
+        let height = self.head().height;
+        self.committed.block.sync()?;
+        self.committed.receipts.sync()?;
+        self.committed.merkle.sync()?;
+        Ok(height)
+    }
+
+    pub(super) fn write(&self, blocks: &[Arc<Executed>]) -> Result<(), LedgerError> {
+        let records = blocks.iter().flat_map(|executed| block_records(executed)).collect();
+        put_all(&self.committed.block, records, blocks)?;
+        self.write_derived(blocks)
+    }
+
+    /// Writes what can be computed from the blocks.
+    pub(super) fn write_derived(&self, blocks: &[Arc<Executed>]) -> Result<(), LedgerError> {
+        let receipts = blocks.iter().flat_map(|executed| receipt_records(executed)).collect();
+        put_all(&self.committed.receipts, receipts, blocks)?;
+        let state = blocks.iter().flat_map(|executed| state_records(executed)).collect();
+        Ok(put_all(&self.committed.merkle, state, blocks)?)
+    }
+}
+
+fn head_of(executed: &Executed) -> Head {
+    let header = executed.header();
+    Head { height: header.height, id: executed.id(), state_root: header.state_root }
+}
+
+/// Puts records in key order (LMDB is many times faster so) and the file's new head, in one transaction. Of records with
+/// one key, the last one stands.
+fn put_all(file: &File, mut records: Records, blocks: &[Arc<Executed>]) -> Result<(), StoreError> {
+    records.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut writer = file.write()?;
+    for (key, value) in &records {
+        writer.put(key, value)?;
+    }
+    if let Some(last) = blocks.last() {
+        writer.put(schema::HEAD, &head_of(last).encode())?;
+    }
+    writer.commit()
+}
+
+fn block_records(executed: &Executed) -> Records {
+    let (id, header) = (executed.id(), executed.header());
+    let mut records = vec![
+        (schema::block_by_height(header.height), [&id.0[..], executed.body()].concat()),
+        (schema::height_by_block(&id), header.height.to_be_bytes().to_vec()),
+    ];
+    for (entry_index, entry) in (0u32..).zip(&executed.block().entries) {
+        let Entry::Batch(batch) = entry else { continue };
+        let batch_place = BatchPlace { height: header.height, entry: entry_index };
+        records.push((schema::batch_place(&batch.id), batch_place.encode()));
+        for (index, transaction) in (0u32..).zip(&batch.transactions) {
+            let place = TransactionPlace { batch: batch_place, index };
+            records.push((schema::transaction_place(&transaction.id), place.encode()));
+            let content = schema::transaction_content(&transaction.content_hash());
+            records.push((content, transaction.id.0.to_vec()));
+        }
+    }
+    records
+}
+
+fn receipt_records(executed: &Executed) -> Records {
+    let height = executed.header().height.to_be_bytes();
+    let receipts = executed.receipts().iter();
+    let mut records: Records =
+        receipts.map(|(id, receipt)| (schema::receipt(id), [&height[..], receipt].concat())).collect();
+    for rejection in executed.block().rejections() {
+        let mut writer = ledger_types::codec::Writer::new();
+        rejection.encode(writer.raw(&height));
+        records.push((schema::rejection(&rejection.batch), writer.finish()));
+    }
+    records
+}
+
+fn state_records(executed: &Executed) -> Records {
+    let (height, tree) = (executed.header().height, executed.tree());
+    let mut records = vec![(schema::state_root(height), tree.root.0.to_vec())];
+    for (address, value) in executed.changes() {
+        let key = schema::state_value(&flat::key(address, height));
+        records.push((key, flat::encode(value.as_deref())));
+    }
+    records.extend(tree.nodes.iter().map(|(key, node)| (schema::state_node(key), node.to_vec())));
+    records.extend(tree.stale.iter().map(|key| (schema::state_stale(height, key), Vec::new())));
+    records
+}

@@ -1,0 +1,78 @@
+//! What a block sees of its past: committed data up to a height, and above it the effects of blocks that are executed
+//! but not committed yet.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ledger_types::{Address, BatchId, BlockHeader, Hash, TransactionId};
+
+use super::Executed;
+use crate::reader::Reader;
+use crate::store::StoreError;
+
+/// The past of a block to execute: its parent and everything below.
+#[derive(Clone)]
+pub(crate) struct ParentView {
+    reader: Reader,
+    /// Committed data above this height is not looked at: it belongs to the layers. `None` before genesis.
+    base_height: Option<u64>,
+    /// Executed ancestors above the base, newest first.
+    layers: Vec<Arc<Executed>>,
+}
+
+impl ParentView {
+    pub(crate) fn new(reader: Reader, base_height: Option<u64>, layers: Vec<Arc<Executed>>) -> Self {
+        Self { reader, base_height, layers }
+    }
+
+    /// The parent's header; `None` for genesis.
+    pub(crate) fn header(&self) -> Result<Option<BlockHeader>, StoreError> {
+        match (self.layers.first(), self.base_height) {
+            (Some(parent), _) => Ok(Some(parent.header().clone())),
+            (None, Some(height)) => self.reader.header(height),
+            (None, None) => Ok(None),
+        }
+    }
+
+    pub(crate) fn layers(&self) -> &[Arc<Executed>] {
+        &self.layers
+    }
+
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    pub(crate) fn state(&self, address: &Address) -> Result<Option<Bytes>, StoreError> {
+        match self.layers.iter().find_map(|layer| layer.state_change(address)) {
+            Some(changed) => Ok(changed.clone()),
+            None => self.base_height.map_or(Ok(None), |height| self.reader.state(address, height)),
+        }
+    }
+
+    pub(crate) fn has_batch(&self, id: &BatchId) -> Result<bool, StoreError> {
+        if self.layers.iter().any(|layer| layer.has_batch(id)) {
+            return Ok(true);
+        }
+        Ok(self.reader.batch_place(id)?.is_some_and(|place| self.is_below(place.height)))
+    }
+
+    pub(crate) fn has_transaction(&self, id: &TransactionId) -> Result<bool, StoreError> {
+        if self.layers.iter().any(|layer| layer.has_transaction(id)) {
+            return Ok(true);
+        }
+        Ok(self.reader.transaction_place(id)?.is_some_and(|place| self.is_below(place.batch.height)))
+    }
+
+    pub(crate) fn has_content(&self, hash: &Hash) -> Result<bool, StoreError> {
+        if self.layers.iter().any(|layer| layer.has_content(hash)) {
+            return Ok(true);
+        }
+        let Some(id) = self.reader.transaction_of_content(hash)? else { return Ok(false) };
+        let place = self.reader.transaction_place(&id)?;
+        Ok(place.is_some_and(|place| self.is_below(place.batch.height)))
+    }
+
+    fn is_below(&self, height: u64) -> bool {
+        self.base_height.is_some_and(|base| height <= base)
+    }
+}

@@ -1,0 +1,266 @@
+//! Batches that wait to be decided, bounded in number and bytes. A batch is pending until the block that decides it is
+//! committed: batches of a block that lost its view are still here.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use ledger_types::{Batch, BatchId, Block, TransactionId, Verified, limits};
+use parking_lot::Mutex;
+use thiserror::Error;
+
+use crate::execute::Candidate;
+use crate::reader::Reader;
+use crate::store::StoreError;
+
+/// Why batches were not admitted. Then none of them was.
+#[derive(Debug, Error)]
+pub enum AdmitError {
+    /// No room: in all, or among those that wait for a dependency.
+    #[error("the pool is full: {batches} batches of {bytes} bytes")]
+    Full {
+        /// Batches in the pool.
+        batches: usize,
+        /// Their bytes.
+        bytes: usize,
+    },
+    /// This node's storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The batches of a node that are not decided yet.
+#[derive(Default)]
+pub struct Pool {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    batches: HashMap<BatchId, Pooled>,
+    /// Batches that may go into a block, by arrival.
+    ready: BTreeMap<u64, BatchId>,
+    /// Batches that wait for a dependency, by arrival.
+    waiting: BTreeMap<u64, BatchId>,
+    /// Transactions of all batches here.
+    transactions: HashSet<TransactionId>,
+    /// For each dependency waited for, who waits, by arrival.
+    waiting_for: HashMap<String, BTreeSet<u64>>,
+    next_arrival: u64,
+    bytes: usize,
+}
+
+struct Pooled {
+    batch: Arc<Verified<Batch>>,
+    arrival: u64,
+    since_ms: u64,
+    bytes: usize,
+    /// The dependency it waits for, while it waits.
+    missing: Option<String>,
+    waited_enough: bool,
+}
+
+impl Pool {
+    /// An empty pool.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Admits all batches or none. Batches that are committed or here already are passed over: the same batch sent twice
+    /// commits once. `now_ms` is any clock, the same at every call.
+    ///
+    /// # Errors
+    /// When there is no room for all of them, or storage fails.
+    pub fn admit(
+        &self,
+        batches: Vec<Verified<Batch>>,
+        reader: &Reader,
+        now_ms: u64,
+    ) -> Result<(), AdmitError> {
+        let mut inner = self.inner.lock();
+        let mut seen = BTreeSet::new();
+        let mut new = Vec::new();
+        for batch in batches {
+            let known = inner.batches.contains_key(&batch.id) || reader.batch_place(&batch.id)?.is_some();
+            if !known && seen.insert(batch.id) {
+                new.push(batch);
+            }
+        }
+        let bytes: usize = new.iter().map(|batch| batch.encoded_len()).sum();
+        let mut admitted = Vec::with_capacity(new.len());
+        for batch in new {
+            // What is here may come before it in the next block.
+            let missing = missing_dependency(&batch, reader)?
+                .filter(|missing| !missing.parse().is_ok_and(|id| inner.transactions.contains(&id)));
+            admitted.push((batch, missing));
+        }
+        let waiting = admitted.iter().filter(|(_, missing)| missing.is_some()).count();
+        if inner.batches.len() + admitted.len() > limits::POOL_BATCHES
+            || inner.bytes + bytes > limits::POOL_BYTES
+            || inner.waiting.len() + waiting > limits::POOL_WAITING_BATCHES
+        {
+            return Err(AdmitError::Full { batches: inner.batches.len(), bytes: inner.bytes });
+        }
+        admitted.into_iter().for_each(|(batch, missing)| inner.insert(batch, missing, now_ms));
+        Ok(())
+    }
+
+    /// Whether the batch is here.
+    pub fn contains(&self, id: &BatchId) -> bool {
+        self.inner.lock().batches.contains_key(id)
+    }
+
+    /// A batch that is here.
+    pub fn get(&self, id: &BatchId) -> Option<Arc<Verified<Batch>>> {
+        self.inner.lock().batches.get(id).map(|pooled| pooled.batch.clone())
+    }
+
+    /// Batches that may go into a block, in the order of their arrival, at most `limit`.
+    pub fn candidates(&self, limit: usize) -> Vec<Candidate> {
+        let inner = self.inner.lock();
+        let ready = inner.ready.values().take(limit).map(|id| &inner.batches[id]);
+        ready
+            .map(|pooled| Candidate {
+                batch: pooled.batch.clone(),
+                waited_enough: pooled.waited_enough,
+            })
+            .collect()
+    }
+
+    /// Since when the oldest batch that may go into a block is here; `None` when there is none.
+    pub fn pending_since_ms(&self) -> Option<u64> {
+        let inner = self.inner.lock();
+        inner.ready.values().next().map(|id| inner.batches[id].since_ms)
+    }
+
+    /// Batches here, and their bytes.
+    pub fn size(&self) -> (usize, usize) {
+        let inner = self.inner.lock();
+        (inner.batches.len(), inner.bytes)
+    }
+
+    /// Lets batches wait whose dependencies turned out not to be committed.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub fn defer(&self, ids: &[BatchId], reader: &Reader) -> Result<(), StoreError> {
+        let mut inner = self.inner.lock();
+        for id in ids {
+            let Some(pooled) = inner.batches.get(id) else { continue };
+            let missing = missing_dependency(&pooled.batch, reader)?;
+            inner.set_missing(id, missing);
+        }
+        Ok(())
+    }
+
+    /// Drops what a committed block decided, and wakes those that waited for a transaction of it.
+    pub fn remove_decided(&self, block: &Block) {
+        let mut inner = self.inner.lock();
+        block.entries.iter().for_each(|entry| inner.remove(&entry.batch_id()));
+        block.batches().for_each(|batch| inner.wake(batch));
+    }
+
+    /// Drops batches that are committed already.
+    pub fn remove(&self, ids: &[BatchId]) {
+        let mut inner = self.inner.lock();
+        ids.iter().for_each(|id| inner.remove(id));
+    }
+
+    /// Ends the waiting of batches that waited longer than [`limits::DEPENDENCY_WAIT_MS`]: they become candidates, to be
+    /// rejected.
+    pub fn expire(&self, now_ms: u64) {
+        let mut inner = self.inner.lock();
+        let expired: Vec<BatchId> = inner
+            .waiting
+            .values()
+            .take_while(|id| now_ms.saturating_sub(inner.batches[*id].since_ms) >= limits::DEPENDENCY_WAIT_MS)
+            .copied()
+            .collect();
+        for id in expired {
+            inner.set_missing(&id, None);
+            if let Some(pooled) = inner.batches.get_mut(&id) {
+                pooled.waited_enough = true;
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn insert(&mut self, batch: Verified<Batch>, missing: Option<String>, since_ms: u64) {
+        let (id, bytes) = (batch.id, batch.encoded_len());
+        let arrival = self.next_arrival;
+        self.next_arrival += 1;
+        self.bytes += bytes;
+        self.ready.insert(arrival, id);
+        self.transactions.extend(batch.transactions.iter().map(|transaction| transaction.id));
+        self.wake(&batch);
+        let batch = Arc::new(batch);
+        let pooled = Pooled { batch, arrival, since_ms, bytes, missing: None, waited_enough: false };
+        self.batches.insert(id, pooled);
+        self.set_missing(&id, missing);
+    }
+
+    /// Moves a batch between ready and waiting.
+    fn set_missing(&mut self, id: &BatchId, missing: Option<String>) {
+        let Some(pooled) = self.batches.get_mut(id) else { return };
+        let arrival = pooled.arrival;
+        if let Some(before) = std::mem::replace(&mut pooled.missing, missing.clone()) {
+            if let Some(who) = self.waiting_for.get_mut(&before) {
+                who.remove(&arrival);
+                if who.is_empty() {
+                    self.waiting_for.remove(&before);
+                }
+            }
+        }
+        match missing {
+            Some(dependency) => {
+                self.ready.remove(&arrival);
+                self.waiting.insert(arrival, *id);
+                self.waiting_for.entry(dependency).or_default().insert(arrival);
+            }
+            None => {
+                self.waiting.remove(&arrival);
+                self.ready.insert(arrival, *id);
+            }
+        }
+    }
+
+    fn remove(&mut self, id: &BatchId) {
+        self.set_missing(id, None);
+        let Some(pooled) = self.batches.remove(id) else { return };
+        self.ready.remove(&pooled.arrival);
+        self.bytes -= pooled.bytes;
+        for transaction in &pooled.batch.transactions {
+            self.transactions.remove(&transaction.id);
+        }
+    }
+
+    /// Makes batches candidates again that waited for this one; whether all their dependencies are there, the next block
+    /// finds out.
+    fn wake(&mut self, dependency: &Batch) {
+        for transaction in &dependency.transactions {
+            let Some(arrivals) = self.waiting_for.get(&transaction.id.to_string()) else { continue };
+            let woken: Vec<BatchId> =
+                arrivals.iter().filter_map(|arrival| self.waiting.get(arrival).copied()).collect();
+            woken.iter().for_each(|id| self.set_missing(id, None));
+        }
+    }
+}
+
+/// The first dependency that is neither committed nor earlier in the batch.
+fn missing_dependency(batch: &Batch, reader: &Reader) -> Result<Option<String>, StoreError> {
+    for (index, transaction) in batch.transactions.iter().enumerate() {
+        for dependency in &transaction.header.dependencies {
+            let here = match dependency.parse::<TransactionId>() {
+                Err(_) => false,
+                Ok(id) => {
+                    batch.transactions[..index].iter().any(|earlier| earlier.id == id)
+                        || reader.transaction_place(&id)?.is_some()
+                }
+            };
+            if !here {
+                return Ok(Some(dependency.clone()));
+            }
+        }
+    }
+    Ok(None)
+}

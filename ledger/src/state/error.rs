@@ -1,0 +1,42 @@
+use thiserror::Error;
+
+use super::key::NodeKey;
+
+/// Why the state cannot be read or updated: always this node's storage, never a client's doing.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StateError {
+    /// The version was pruned or is not stored yet.
+    #[error("no state of version {version}: it was pruned or never stored")]
+    NoVersion {
+        /// The version asked for.
+        version: u64,
+    },
+    /// A node is missing although its parent refers to it.
+    #[error("state node {key} is missing")]
+    MissingNode {
+        /// The node.
+        key: NodeKey,
+    },
+    /// A node's record is not what was written.
+    #[error("state node {key} is damaged: {reason}")]
+    DamagedNode {
+        /// The node.
+        key: NodeKey,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A flat value's record is not what was written.
+    #[error("state value record {key} is damaged: {reason}")]
+    DamagedValue {
+        /// The record's key in hex.
+        key: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The store could not be read.
+    #[error("state store: {0}")]
+    Store(String),
+    /// The tree's library refused an update.
+    #[error("state tree: {0}")]
+    Tree(String),
+}

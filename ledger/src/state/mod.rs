@@ -1,0 +1,36 @@
+//! The authenticated state: a versioned radix-16 Merkle tree over the hashes of addresses, and the flat
+//! values that serve reads.
+//!
+//! A version is a block's height. Versions run from 0 (genesis) without a gap, and **every version has a root
+//! node of its own**, also when its block changed nothing and when the state is empty. So a height needs no
+//! table to find its tree, and the root of any kept height is answerable.
+//!
+//! Nothing here does I/O: trees read nodes from a [`NodeSource`], ranges read records from a [`FlatCursor`],
+//! and what must be written is returned. Every node that is read is checked against its checksum, against its
+//! own key, and against the hash that its parent holds, so a damaged record is an error that names it.
+//!
+//! Record layouts: nodes in [`NodeKey`] and `node`, values in [`flat`]. Hashing rules: `hashing`.
+
+mod branch;
+mod error;
+pub mod flat;
+mod hashing;
+mod jellyfish;
+mod key;
+mod node;
+mod proof;
+mod range;
+mod source;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::StateError;
+pub use flat::FlatCursor;
+pub use hashing::EMPTY_ROOT;
+pub use jellyfish::JmtTree;
+pub use key::NodeKey;
+pub use proof::{ProofEnd, ProofError, StateProof};
+pub use source::{LayeredSource, NodeSource};
+pub use tree::{StateTree, TreeUpdate, oldest_kept};

@@ -1,0 +1,333 @@
+//! One LMDB file: opening, short reads, one writer. The only place of the workspace with `unsafe`.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use heed::types::Bytes as Raw;
+use heed::{Database, Env, EnvFlags, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls};
+use parking_lot::{Condvar, Mutex};
+
+use super::StoreError;
+
+/// How long opening waits for a stock tool to let go of a file.
+const STOCK_TOOL_PATIENCE: Duration = Duration::from_secs(5);
+/// Reads at once; below LMDB's table of 126 readers, so that a read never fails for want of a slot.
+const READS_AT_ONCE: usize = 100;
+
+/// When a commit is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Before the commit returns.
+    EveryCommit,
+    /// Integrity at every commit; a power loss may undo the last ones until [`File::sync`].
+    UntilSync,
+}
+
+/// How to open a file.
+#[derive(Clone, Copy, Debug)]
+pub struct FileOptions {
+    /// When commits are durable.
+    pub durability: Durability,
+    /// The size of the memory map, a multiple of 4,096; the file itself grows only as needed.
+    pub map_bytes: usize,
+    /// Whether to refuse a file that is not there yet.
+    pub must_exist: bool,
+}
+
+/// An open LMDB file.
+pub struct File {
+    env: Env<WithoutTls>,
+    records: Database<'static, Raw, Raw>,
+    name: String,
+    path: PathBuf,
+    map_bytes: usize,
+    reads: ReadSlots,
+}
+
+impl File {
+    /// Opens or creates a file. Waits a few seconds for a stock LMDB tool that has it open.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or is missing and `must_exist`.
+    pub fn open(path: &Path, options: FileOptions) -> Result<Self, StoreError> {
+        let name = file_name(path);
+        let failed = |operation| {
+            let file = name.clone();
+            move |source: heed::Error| StoreError::Failed { file, operation, source }
+        };
+        // heed resolves the parent of a bare relative name to nothing.
+        let path = std::path::absolute(path).map_err(|e| failed("resolving the path")(e.into()))?;
+        if options.must_exist && !path.exists() {
+            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(failed("opening")(missing.into()));
+        }
+        let env = open_patiently(&path, options, &name)?;
+        let transaction = env.read_txn().map_err(failed("reading"))?;
+        let records = env
+            .open_databases_and_commit(transaction, |opener, transaction| {
+                let records = opener.open_database::<Raw, Raw>(transaction, None)?;
+                Ok::<_, heed::Error>(heed::CommitOrAbort::<_, ()>::Commit(records))
+            })
+            .map_err(failed("opening the main database of"))?
+            .unwrap_commit()
+            .expect("invariant: the unnamed database always exists");
+        env.clear_stale_readers().map_err(failed("clearing stale readers of"))?;
+        let map_bytes = env.info().map_size;
+        Ok(Self { env, records, name, path, map_bytes, reads: ReadSlots::default() })
+    }
+
+    /// The file's name, without folders.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The size of the memory map, bytes.
+    pub fn map_bytes(&self) -> usize {
+        self.map_bytes
+    }
+
+    /// Begins a read of one consistent state of the file. Keep it short: it holds old pages alive.
+    ///
+    /// # Errors
+    /// When LMDB cannot begin one.
+    pub fn read(&self) -> Result<View<'_>, StoreError> {
+        let slot = self.reads.take();
+        let transaction = self.env.read_txn().map_err(|source| self.error("reading", source))?;
+        Ok(View { file: self, transaction, _slot: slot })
+    }
+
+    /// Begins the file's only write; waits for another one in progress.
+    ///
+    /// # Errors
+    /// When LMDB cannot begin one.
+    pub fn write(&self) -> Result<Writer<'_>, StoreError> {
+        let transaction = self.env.write_txn().map_err(|source| self.error("writing", source))?;
+        Ok(Writer { file: self, transaction })
+    }
+
+    /// Makes every commit so far durable.
+    ///
+    /// # Errors
+    /// When the disk reports a failure: what it holds is then unknown, and the process must stop.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.env.force_sync().map_err(|source| self.error("syncing", source))
+    }
+
+    /// Closes the file and removes its `-lock` file, unless another process has it open.
+    pub fn close(self) {
+        let path = self.path.clone();
+        let Self { env, .. } = self;
+        env.prepare_for_closing().wait();
+        super::lock::remove_reader_table(&path);
+    }
+
+    fn error(&self, operation: &'static str, source: heed::Error) -> StoreError {
+        match source {
+            heed::Error::Mdb(MdbError::MapFull) => {
+                StoreError::MapFull { file: self.name.clone(), map_bytes: self.map_bytes }
+            }
+            source => StoreError::Failed { file: self.name.clone(), operation, source },
+        }
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn open_patiently(path: &Path, options: FileOptions, name: &str) -> Result<Env<WithoutTls>, StoreError> {
+    let give_up = Instant::now() + STOCK_TOOL_PATIENCE;
+    loop {
+        match open_env(path, options) {
+            Ok(env) => return Ok(env),
+            Err(heed::Error::Mdb(MdbError::VersionMismatch)) if Instant::now() < give_up => {
+                tracing::warn!(file = name, "waiting for another LMDB version to let go of the file");
+                // There is no event to wait for: the holder is a foreign process.
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Err(heed::Error::Mdb(MdbError::VersionMismatch)) => {
+                return Err(StoreError::HeldByStockTool { file: name.to_owned() });
+            }
+            Err(source) => {
+                return Err(StoreError::Failed { file: name.to_owned(), operation: "opening", source });
+            }
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+fn open_env(path: &Path, options: FileOptions) -> heed::Result<Env<WithoutTls>> {
+    let mut flags = EnvFlags::NO_SUB_DIR;
+    if options.durability == Durability::UntilSync {
+        flags |= EnvFlags::NO_META_SYNC;
+    }
+    let mut open = EnvOpenOptions::new().read_txn_without_tls();
+    open.map_size(options.map_bytes);
+    // SAFETY: a memory map is sound only while nobody else changes the file. The data directory is held by
+    // `node.lock` (one dgt process), LMDB's own lock file orders other LMDB processes, and no flag used here gives up
+    // integrity (no WRITE_MAP, NO_SYNC or NO_LOCK).
+    unsafe {
+        open.flags(flags);
+        open.open(path)
+    }
+}
+
+/// Counts reads in progress, so that more threads than LMDB has slots wait instead of failing.
+#[derive(Default)]
+struct ReadSlots {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl ReadSlots {
+    fn take(&self) -> ReadSlot<'_> {
+        let mut taken = self.taken.lock();
+        self.freed.wait_while(&mut taken, |taken| *taken >= READS_AT_ONCE);
+        *taken += 1;
+        ReadSlot(self)
+    }
+}
+
+struct ReadSlot<'a>(&'a ReadSlots);
+
+impl Drop for ReadSlot<'_> {
+    fn drop(&mut self) {
+        *self.0.taken.lock() -= 1;
+        self.0.freed.notify_one();
+    }
+}
+
+/// A key and its value, both inside the memory map.
+pub type Record<'a> = (&'a [u8], &'a [u8]);
+
+/// A consistent state of a file.
+pub struct View<'a> {
+    file: &'a File,
+    transaction: RoTxn<'a, WithoutTls>,
+    // Declared after the transaction, so that the slot is freed only after it ended.
+    _slot: ReadSlot<'a>,
+}
+
+impl View<'_> {
+    /// The file that this is a view of.
+    pub fn file_name(&self) -> &str {
+        self.file.name()
+    }
+
+    /// The value of a key, inside the memory map.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn get(&self, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+        self.file.records.get(&self.transaction, key).map_err(|source| self.file.error("reading", source))
+    }
+
+    /// The value of a key, copied.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn get_copy(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.get(key)?.map(Bytes::copy_from_slice))
+    }
+
+    /// The first record whose key is at or after the key.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn at_or_after(&self, key: &[u8]) -> Result<Option<Record<'_>>, StoreError> {
+        let found = self.file.records.get_greater_than_or_equal_to(&self.transaction, key);
+        found.map_err(|source| self.file.error("reading", source))
+    }
+
+    /// The last record whose key is before the key.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn before(&self, key: &[u8]) -> Result<Option<Record<'_>>, StoreError> {
+        let found = self.file.records.get_lower_than(&self.transaction, key);
+        found.map_err(|source| self.file.error("reading", source))
+    }
+
+    /// Calls the visitor with every record whose key begins with the prefix, in key order.
+    ///
+    /// # Errors
+    /// The visitor's error, or when the file cannot be read.
+    pub fn for_each<E: From<StoreError>>(
+        &self,
+        prefix: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let error = |source| self.file.error("reading", source);
+        for record in self.file.records.prefix_iter(&self.transaction, prefix).map_err(error)? {
+            let (key, value) = record.map_err(error)?;
+            visit(key, value)?;
+        }
+        Ok(())
+    }
+
+    /// The number of records.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn len(&self) -> Result<u64, StoreError> {
+        self.file.records.len(&self.transaction).map_err(|source| self.file.error("reading", source))
+    }
+
+    /// Whether there is no record.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.len()? == 0)
+    }
+}
+
+/// A write in progress; nothing is visible before [`Writer::commit`].
+pub struct Writer<'a> {
+    file: &'a File,
+    transaction: RwTxn<'a>,
+}
+
+impl Writer<'_> {
+    /// Sets a record.
+    ///
+    /// # Errors
+    /// When the map is full or the write fails.
+    pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let put = self.file.records.put(&mut self.transaction, key, value);
+        put.map_err(|source| self.file.error("writing", source))
+    }
+
+    /// Deletes a record, if it is there.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub fn delete(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        let deleted = self.file.records.delete(&mut self.transaction, key);
+        deleted.map(drop).map_err(|source| self.file.error("writing", source))
+    }
+
+    /// Deletes every record.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub fn clear(&mut self) -> Result<(), StoreError> {
+        let cleared = self.file.records.clear(&mut self.transaction);
+        cleared.map_err(|source| self.file.error("writing", source))
+    }
+
+    /// Makes the write visible, and durable as the file's [`Durability`] says.
+    ///
+    /// # Errors
+    /// When the map is full, or the disk reports a failure: what it holds is then unknown, and the process must stop.
+    pub fn commit(self) -> Result<(), StoreError> {
+        let file = self.file;
+        self.transaction.commit().map_err(|source| file.error("committing", source))
+    }
+}

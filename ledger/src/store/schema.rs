@@ -1,0 +1,213 @@
+//! Keys and small values of the four files (FORMAT.md). A key is a tag byte and the table's key, big-endian.
+
+use ledger_types::codec::{Reader, Writer};
+use ledger_types::{BatchId, BlockId, Hash, NetworkId, TransactionId};
+
+use super::{File, StoreError};
+use crate::reader::{BatchPlace, Head, TransactionPlace};
+
+/// The format version that this code writes and reads.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+const MAGIC: &[u8; 4] = b"dgt\0";
+
+pub(crate) const META: &[u8] = &[0x00];
+pub(crate) const HEAD: &[u8] = &[0x01];
+
+const BLOCK_BY_HEIGHT: u8 = 0x02;
+const HEIGHT_BY_BLOCK: u8 = 0x03;
+const BATCH_PLACE: u8 = 0x04;
+const TRANSACTION_PLACE: u8 = 0x05;
+const TRANSACTION_CONTENT: u8 = 0x06;
+
+const RECEIPT: u8 = 0x02;
+const REJECTION: u8 = 0x03;
+
+const STATE_ROOT: u8 = 0x02;
+pub(crate) const STATE_VALUE: u8 = 0x03;
+pub(crate) const STATE_STALE: u8 = 0x04;
+pub(crate) const STATE_NODE: u8 = 0x05;
+
+/// Which of the four a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum FileKind {
+    /// Decided blocks.
+    Block = 1,
+    /// Authenticated global state.
+    Merkle = 2,
+    /// Receipts and rejections.
+    Receipts = 3,
+    /// This node's votes, undecided bodies and certificates.
+    Consensus = 4,
+}
+
+impl FileKind {
+    /// All four, in the order in which they are opened.
+    pub const ALL: [Self; 4] = [Self::Block, Self::Merkle, Self::Receipts, Self::Consensus];
+
+    /// The file's name in a data directory.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Block => "block-01.lmdb",
+            Self::Merkle => "merkle-01.lmdb",
+            Self::Receipts => "txn-receipts-01.lmdb",
+            Self::Consensus => "pbft_consensus-01.lmdb",
+        }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::Block => "blocks",
+            Self::Merkle => "state",
+            Self::Receipts => "receipts",
+            Self::Consensus => "consensus votes",
+        }
+    }
+}
+
+/// Checks the meta record, or writes it into an empty file. Returns whether the file was empty.
+pub(crate) fn check_meta(file: &File, kind: FileKind, network_id: NetworkId) -> Result<bool, StoreError> {
+    let found = {
+        let view = file.read()?;
+        match view.get(META)? {
+            Some(meta) => Some(meta.to_vec()),
+            None if view.is_empty()? => None,
+            None => return Err(StoreError::Foreign { file: file.name().to_owned() }),
+        }
+    };
+    match found {
+        Some(meta) => read_meta(file.name(), kind, network_id, meta).map(|()| false),
+        None => {
+            let mut meta = Writer::new();
+            meta.raw(MAGIC).u8(kind as u8).u32(FORMAT_VERSION).raw(&network_id.0);
+            let mut writer = file.write()?;
+            writer.put(META, &meta.finish())?;
+            writer.commit().map(|()| true)
+        }
+    }
+}
+
+fn read_meta(file: &str, kind: FileKind, expected: NetworkId, meta: Vec<u8>) -> Result<(), StoreError> {
+    let damaged = |reason| StoreError::damaged(file, "meta", reason);
+    let mut reader = Reader::new(meta.into());
+    if reader.array("magic").map_err(damaged)? != *MAGIC {
+        return Err(StoreError::Foreign { file: file.to_owned() });
+    }
+    let found = reader.u8("file kind").map_err(damaged)?;
+    let version = reader.u32("format version").map_err(damaged)?;
+    if version != FORMAT_VERSION {
+        let (file, known) = (file.to_owned(), FORMAT_VERSION);
+        return Err(StoreError::UnknownVersion { file, found: version, known });
+    }
+    if found != kind as u8 {
+        let named = FileKind::ALL.into_iter().find(|kind| *kind as u8 == found);
+        let found = named.map_or(format!("kind {found}"), |kind| kind.description().to_owned());
+        return Err(StoreError::WrongKind { file: file.to_owned(), found, expected: kind.description() });
+    }
+    let found = NetworkId(reader.array("network id").map_err(damaged)?);
+    reader.finish().map_err(damaged)?;
+    if found != expected {
+        return Err(StoreError::OtherNetwork { file: file.to_owned(), found, expected });
+    }
+    Ok(())
+}
+
+fn tagged(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = vec![tag];
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+pub(crate) fn block_by_height(height: u64) -> Vec<u8> {
+    tagged(BLOCK_BY_HEIGHT, &[&height.to_be_bytes()])
+}
+
+pub(crate) fn height_by_block(id: &BlockId) -> Vec<u8> {
+    tagged(HEIGHT_BY_BLOCK, &[&id.0])
+}
+
+pub(crate) fn batch_place(id: &BatchId) -> Vec<u8> {
+    tagged(BATCH_PLACE, &[&id.0])
+}
+
+pub(crate) fn transaction_place(id: &TransactionId) -> Vec<u8> {
+    tagged(TRANSACTION_PLACE, &[&id.0])
+}
+
+pub(crate) fn transaction_content(hash: &Hash) -> Vec<u8> {
+    tagged(TRANSACTION_CONTENT, &[&hash.0])
+}
+
+pub(crate) fn receipt(id: &TransactionId) -> Vec<u8> {
+    tagged(RECEIPT, &[&id.0])
+}
+
+pub(crate) fn rejection(id: &BatchId) -> Vec<u8> {
+    tagged(REJECTION, &[&id.0])
+}
+
+pub(crate) fn state_root(height: u64) -> Vec<u8> {
+    tagged(STATE_ROOT, &[&height.to_be_bytes()])
+}
+
+pub(crate) fn state_value(flat_key: &[u8]) -> Vec<u8> {
+    tagged(STATE_VALUE, &[flat_key])
+}
+
+pub(crate) fn state_node(node_key: &[u8]) -> Vec<u8> {
+    tagged(STATE_NODE, &[node_key])
+}
+
+/// Nodes that version `version` made unreachable.
+pub(crate) fn state_stale(version: u64, node_key: &[u8]) -> Vec<u8> {
+    tagged(STATE_STALE, &[&version.to_be_bytes(), node_key])
+}
+
+impl Head {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.u64(self.height).raw(&self.id.0).raw(&self.state_root.0);
+        writer.finish()
+    }
+
+    /// Reads a file's head record; `None` when it has none yet.
+    pub(crate) fn of(file: &File) -> Result<Option<Self>, StoreError> {
+        let Some(value) = file.read()?.get_copy(HEAD)? else { return Ok(None) };
+        let mut reader = Reader::new(value);
+        let mut decode = || {
+            let height = reader.u64("height")?;
+            let id = BlockId(reader.array("block id")?);
+            Ok(Self { height, id, state_root: Hash(reader.array("state root")?) })
+        };
+        let head = decode().and_then(|head| reader.finish().map(|()| head));
+        head.map(Some).map_err(|error: ledger_types::codec::CodecError| {
+            StoreError::damaged(file.name(), "head", error)
+        })
+    }
+}
+
+impl BatchPlace {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.u64(self.height).u32(self.entry);
+        writer.finish()
+    }
+
+    pub(crate) fn decode(value: &[u8]) -> Option<Self> {
+        let (height, entry) = value.split_first_chunk()?;
+        Some(Self { height: u64::from_be_bytes(*height), entry: u32::from_be_bytes(entry.try_into().ok()?) })
+    }
+}
+
+impl TransactionPlace {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut value = self.batch.encode();
+        value.extend_from_slice(&self.index.to_be_bytes());
+        value
+    }
+
+    pub(crate) fn decode(value: &[u8]) -> Option<Self> {
+        let (batch, index) = value.split_at_checked(12)?;
+        Some(Self { batch: BatchPlace::decode(batch)?, index: u32::from_be_bytes(index.try_into().ok()?) })
+    }
+}
