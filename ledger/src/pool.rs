@@ -166,8 +166,8 @@ impl Pool {
     }
 
     /// Ends the waiting of batches that waited longer than [`limits::DEPENDENCY_WAIT_MS`]: they become candidates, to be
-    /// rejected.
-    pub fn expire(&self, now_ms: u64) {
+    /// rejected. Returns whether there were any.
+    pub fn expire(&self, now_ms: u64) -> bool {
         let mut inner = self.inner.lock();
         let expired: Vec<BatchId> = inner
             .waiting
@@ -175,12 +175,13 @@ impl Pool {
             .take_while(|id| now_ms.saturating_sub(inner.batches[*id].since_ms) >= limits::DEPENDENCY_WAIT_MS)
             .copied()
             .collect();
-        for id in expired {
-            inner.set_missing(&id, None);
-            if let Some(pooled) = inner.batches.get_mut(&id) {
+        for id in &expired {
+            inner.set_missing(id, None);
+            if let Some(pooled) = inner.batches.get_mut(id) {
                 pooled.waited_enough = true;
             }
         }
+        !expired.is_empty()
     }
 }
 

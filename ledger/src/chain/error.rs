@@ -75,4 +75,17 @@ pub enum LedgerError {
         /// The head's height.
         head: u64,
     },
+    /// A block to commit was not executed here.
+    #[error("block {height} is decided but was not executed here")]
+    NotExecuted {
+        /// The block's height.
+        height: u64,
+    },
+}
+
+impl LedgerError {
+    /// Whether more room would help: the files are intact, and a restart with more room goes on.
+    pub fn is_out_of_space(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_out_of_space())
+    }
 }

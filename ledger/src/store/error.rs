@@ -79,6 +79,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the map or the disk is full.
+    pub fn is_out_of_space(&self) -> bool {
+        match self {
+            Self::MapFull { .. } => true,
+            Self::Failed { source: heed::Error::Io(error), .. } => {
+                error.kind() == std::io::ErrorKind::StorageFull
+            }
+            _ => false,
+        }
+    }
+
     /// A damaged record of a file.
     pub fn damaged(file: &str, record: impl Into<String>, reason: impl std::fmt::Display) -> Self {
         Self::Damaged { file: file.to_owned(), record: record.into(), reason: reason.to_string() }
