@@ -1,1 +1,33 @@
-//! placeholder
+//! The node's REST interface: the routes, envelopes and errors that clients of Hyperledger Sawtooth 1.x know.
+//!
+//! It knows REST and committed data, nothing of consensus: batches go to a [`BatchIntake`], everything else is read
+//! through [`ledger::Reader`]. What a client can make this crate hold or do is bounded by [`ApiLimits`].
+//!
+//! One answer is made in four steps: [`call`] reads the request line and headers, a handler in [`routes`] reads the
+//! ledger, [`shapes`] says how values look in JSON, [`envelope`] writes them as Python's `json.dumps` does.
+#![forbid(unsafe_code)]
+
+mod body;
+mod call;
+mod connection;
+mod envelope;
+mod error;
+mod intake;
+mod json;
+mod limits;
+mod link;
+mod listing;
+mod node;
+mod paging;
+mod query;
+mod router;
+mod routes;
+mod shapes;
+mod shared;
+mod wire;
+
+pub use connection::serve;
+pub use intake::{BatchIntake, IntakeError, Submission};
+pub use limits::ApiLimits;
+pub use node::{ApiState, NodeDescription, NodeStatus, Role, StatusSource};
+pub use router::router;

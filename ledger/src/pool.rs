@@ -119,10 +119,7 @@ impl Pool {
         let inner = self.inner.lock();
         let ready = inner.ready.values().take(limit).map(|id| &inner.batches[id]);
         ready
-            .map(|pooled| Candidate {
-                batch: pooled.batch.clone(),
-                waited_enough: pooled.waited_enough,
-            })
+            .map(|pooled| Candidate { batch: pooled.batch.clone(), waited_enough: pooled.waited_enough })
             .collect()
     }
 
@@ -204,12 +201,12 @@ impl Inner {
     fn set_missing(&mut self, id: &BatchId, missing: Option<String>) {
         let Some(pooled) = self.batches.get_mut(id) else { return };
         let arrival = pooled.arrival;
-        if let Some(before) = std::mem::replace(&mut pooled.missing, missing.clone()) {
-            if let Some(who) = self.waiting_for.get_mut(&before) {
-                who.remove(&arrival);
-                if who.is_empty() {
-                    self.waiting_for.remove(&before);
-                }
+        if let Some(before) = std::mem::replace(&mut pooled.missing, missing.clone())
+            && let Some(who) = self.waiting_for.get_mut(&before)
+        {
+            who.remove(&arrival);
+            if who.is_empty() {
+                self.waiting_for.remove(&before);
             }
         }
         match missing {

@@ -1,2 +1,17 @@
-//! placeholder
-fn main() {}
+//! `dgt`: a permissioned ledger node and its tools.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod clock;
+mod engine;
+mod home;
+mod intake;
+mod keys;
+mod status;
+mod wiring;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

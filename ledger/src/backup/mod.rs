@@ -2,6 +2,4 @@
 
 mod digest;
 
-
 pub use digest::{FileDigest, digest};
-

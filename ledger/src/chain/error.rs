@@ -54,15 +54,15 @@ pub enum LedgerError {
     #[error("block-01.lmdb begins with block {found}, but this network's genesis is {expected}")]
     OtherGenesis {
         /// The id found.
-        found: BlockId,
+        found: Box<BlockId>,
         /// The id expected.
-        expected: BlockId,
+        expected: Box<BlockId>,
     },
     /// A block's parent is neither committed nor executed here.
     #[error("the parent {parent} is not known here")]
     UnknownParent {
         /// The parent.
-        parent: BlockId,
+        parent: Box<BlockId>,
     },
     /// A block is not the result of its execution.
     #[error("{0}")]

@@ -124,7 +124,7 @@ impl Ledger {
                 return Ok(ParentView::new(reader, Some(height), layers));
             }
             let Some(layer) = executed.get(&next) else {
-                return Err(LedgerError::UnknownParent { parent: *parent });
+                return Err(LedgerError::UnknownParent { parent: Box::new(*parent) });
             };
             layers.push(layer.clone());
             next = layer.header().parent;

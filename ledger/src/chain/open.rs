@@ -34,8 +34,6 @@ pub struct OpenOptions {
     pub map_bytes: usize,
     /// Makes state and receipts again from the blocks.
     pub rebuild: bool,
-    /// Refuses a directory without a ledger instead of making one.
-    pub must_exist: bool,
     /// The network's genesis.
     pub genesis: GenesisBlock,
     /// The transaction families.
@@ -63,8 +61,7 @@ impl Ledger {
             head: RwLock::new(None),
         };
         schema::check_meta(&committed.block, FileKind::Block, network_id)?;
-        for (file, kind) in
-            [(&committed.receipts, FileKind::Receipts), (&committed.merkle, FileKind::Merkle)]
+        for (file, kind) in [(&committed.receipts, FileKind::Receipts), (&committed.merkle, FileKind::Merkle)]
         {
             if options.rebuild {
                 clear(file)?;
@@ -109,10 +106,10 @@ impl Ledger {
             time_ms: genesis.time_ms,
         };
         let nothing = ParentView::new(self.reader(), None, Vec::new());
-        let candidates = genesis.batches.iter().map(|batch| Candidate {
-            batch: Arc::new(batch.clone()),
-            waited_enough: true,
-        });
+        let candidates = genesis
+            .batches
+            .iter()
+            .map(|batch| Candidate { batch: Arc::new(batch.clone()), waited_enough: true });
         let executed = self.executor.build(&nothing, &slot, candidates, usize::MAX)?.executed;
         if let Some(rejection) = executed.block().rejections().next() {
             return Err(LedgerError::Genesis(rejection.message.clone()));
@@ -123,7 +120,10 @@ impl Ledger {
         match self.reader().stored_block(0)? {
             None => self.write(&[Arc::new(executed)]),
             Some((found, _)) if found == executed.id() => Ok(()),
-            Some((found, _)) => Err(LedgerError::OtherGenesis { found, expected: executed.id() }),
+            Some((found, _)) => {
+                let (found, expected) = (Box::new(found), Box::new(executed.id()));
+                Err(LedgerError::OtherGenesis { found, expected })
+            }
         }
     }
 
@@ -165,10 +165,10 @@ impl Ledger {
     }
 
     fn stored(&self, height: u64) -> Result<Block, LedgerError> {
-        let damaged =
-            |reason: String| StoreError::damaged(self.committed.block.name(), format!("block {height}"), reason);
-        let (id, body) =
-            self.reader().stored_block(height)?.ok_or_else(|| damaged("missing".to_owned()))?;
+        let damaged = |reason: String| {
+            StoreError::damaged(self.committed.block.name(), format!("block {height}"), reason)
+        };
+        let (id, body) = self.reader().stored_block(height)?.ok_or_else(|| damaged("missing".to_owned()))?;
         let block = Block::decode(body).map_err(|error| damaged(error.to_string()))?;
         if block.id() != id || block.header.height != height {
             return Err(damaged("its header does not give its id and height".to_owned()).into());
@@ -208,10 +208,7 @@ fn check_presence(directory: &Path, options: &OpenOptions) -> Result<(), LedgerE
         Err(LedgerError::Missing { missing: missing.file_name(), present, advice })
     };
     let Some(present) = there.first().map(|kind| kind.file_name()) else {
-        return match options.must_exist {
-            true => refuse(FileKind::Block, "any other file", "there is no ledger in this directory"),
-            false => Ok(()),
-        };
+        return Ok(());
     };
     for kind in missing {
         match kind {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use ledger_types::block::RejectionReason;
 use ledger_types::family::{ApplyError, ContextError, FamilyRegistry};
 use ledger_types::receipt::Receipt;
 use ledger_types::{Batch, Hash, Rejection, Transaction, TransactionId, limits};
-use ledger_types::block::RejectionReason;
 
 use super::context::{BadPrefix, Changes, TransactionContext};
 use super::rules::Rules;
@@ -110,11 +110,12 @@ impl BlockScope<'_> {
             return Err(Invalid::new(RejectionReason::UnknownFamily, message).into());
         };
         let below = [&effects.changes, self.changes];
-        let mut context = TransactionContext::new(transaction, below, self.parent, self.time_ms)
-            .map_err(|BadPrefix(text)| {
+        let mut context = TransactionContext::new(transaction, below, self.parent, self.time_ms).map_err(
+            |BadPrefix(text)| {
                 let message = format!("Invalid address in inputs or outputs: '{text}'");
                 Invalid::new(RejectionReason::BadAddress, message)
-            })?;
+            },
+        )?;
         // A poison transaction is invalid, never a panic of the node. What the family left in the context is thrown
         // away with it.
         let applied = catch_unwind(AssertUnwindSafe(|| family.apply(transaction, &mut context)));

@@ -117,11 +117,14 @@ pub fn superseded(
     let mut keys = Vec::new();
     let mut next = Some(oldest_kept);
     let mut in_force = true;
-    while let Some(version) = next {
-        let Some((found, record)) = cursor.at_or_after(&key(address, version))? else { break };
+    while let Some(asked) = next {
+        let Some((found, record)) = cursor.at_or_after(&key(address, asked))? else { break };
         let (of, version) = parse_key(found)?;
         if of != *address {
             break;
+        }
+        if version > asked {
+            return Err(damaged(found, "the store does not go on behind it"));
         }
         let deleted = decode(found, record)?.is_none();
         if !in_force || deleted {

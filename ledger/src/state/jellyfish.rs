@@ -56,7 +56,7 @@ impl StateTree for JmtTree {
 }
 
 /// SHA-256 as `jmt` wants it.
-struct TreeHasher(Sha256);
+pub(super) struct TreeHasher(Sha256);
 
 impl SimpleHasher for TreeHasher {
     fn new() -> Self {
@@ -122,7 +122,7 @@ fn state_error(error: anyhow::Error) -> StateError {
     error.downcast().unwrap_or_else(|error| StateError::Tree(format!("{error:#}")))
 }
 
-fn from_jmt_key(key: &JmtKey) -> NodeKey {
+pub(super) fn from_jmt_key(key: &JmtKey) -> NodeKey {
     NodeKey { version: key.version(), path: key.nibble_path().nibbles().map(u8::from).collect() }
 }
 
@@ -146,7 +146,7 @@ fn from_jmt(node: &JmtNode) -> Result<Node, StateError> {
     })
 }
 
-fn to_jmt(node: &Node) -> Result<JmtNode, StateError> {
+pub(super) fn to_jmt(node: &Node) -> Result<JmtNode, StateError> {
     match node {
         Node::Empty => Ok(JmtNode::Null),
         Node::Leaf { key_hash, value_hash } => {

@@ -23,8 +23,7 @@ pub fn range(cursor: &dyn FlatCursor, query: &StateQuery) -> Result<Vec<(Address
         if let Some(value) = flat::value_at(cursor, &address, query.height)? {
             found.push((address, value));
         }
-        next =
-            if query.reverse { address_below(cursor, &address)? } else { address_above(cursor, &address)? };
+        next = beyond(cursor, &address, query.reverse)?;
     }
     Ok(found)
 }
@@ -58,14 +57,17 @@ fn first(
     }
 }
 
-/// The nearest address with records above an address.
-fn address_above(cursor: &dyn FlatCursor, address: &Address) -> Result<Option<Address>, StateError> {
-    address_of(cursor.at_or_after(&behind(address))?)
-}
-
-/// The nearest address with records below an address.
-fn address_below(cursor: &dyn FlatCursor, address: &Address) -> Result<Option<Address>, StateError> {
-    address_of(cursor.before(&flat::key(address, u64::MAX))?)
+/// The nearest address with records behind an address, in the direction of reading.
+fn beyond(cursor: &dyn FlatCursor, address: &Address, reverse: bool) -> Result<Option<Address>, StateError> {
+    let from = flat::key(address, u64::MAX);
+    let found = if reverse { cursor.before(&from)? } else { cursor.at_or_after(&behind(address))? };
+    let next = address_of(found)?;
+    // A store that does not go on would otherwise be read for ever.
+    let goes_on = |next: &Address| if reverse { next < address } else { next > address };
+    match next {
+        Some(next) if !goes_on(&next) => Err(flat::damaged(&from, "the store does not go on behind it")),
+        next => Ok(next),
+    }
 }
 
 /// A key above all records of an address and below those of the next: its oldest key and a byte more.

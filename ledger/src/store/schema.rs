@@ -180,9 +180,8 @@ impl Head {
             Ok(Self { height, id, state_root: Hash(reader.array("state root")?) })
         };
         let head = decode().and_then(|head| reader.finish().map(|()| head));
-        head.map(Some).map_err(|error: ledger_types::codec::CodecError| {
-            StoreError::damaged(file.name(), "head", error)
-        })
+        head.map(Some)
+            .map_err(|error: ledger_types::codec::CodecError| StoreError::damaged(file.name(), "head", error))
     }
 }
 

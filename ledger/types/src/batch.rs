@@ -118,8 +118,8 @@ impl Batch {
         if transactions.len() > limits::TRANSACTIONS_PER_BATCH {
             return Err(BatchError::TooManyTransactions);
         }
-        let header = proto::BatchHeader::decode(header_bytes.clone())
-            .map_err(|_| BatchError::HeaderNotDecodable)?;
+        let header =
+            proto::BatchHeader::decode(header_bytes.clone()).map_err(|_| BatchError::HeaderNotDecodable)?;
         let signer = header.signer_public_key.parse().map_err(BatchError::SignerKey)?;
         let transactions = transactions
             .enumerate()
@@ -152,9 +152,7 @@ impl Batch {
     pub fn verify(self) -> Result<Verified<Self>, BatchError> {
         self.signer.verify(&self.header_bytes, &Signature(self.id.0)).map_err(BatchError::Signature)?;
         for (index, transaction) in self.transactions.iter().enumerate() {
-            transaction
-                .verify_signature()
-                .map_err(|error| BatchError::Transaction { index, error })?;
+            transaction.verify_signature().map_err(|error| BatchError::Transaction { index, error })?;
         }
         Ok(Verified(self))
     }

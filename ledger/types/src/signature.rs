@@ -75,7 +75,8 @@ impl PublicKey {
             (SignatureError::KeyInvalid(self.curve()), SignatureError::Invalid(self.curve()));
         match self {
             Self::Secp256k1(bytes) => {
-                let key = secp256k1::PublicKey::from_byte_array_compressed(*bytes).map_err(|_| key_invalid)?;
+                let key =
+                    secp256k1::PublicKey::from_byte_array_compressed(*bytes).map_err(|_| key_invalid)?;
                 let signature =
                     secp256k1::ecdsa::Signature::from_compact(&signature.0).map_err(|_| invalid)?;
                 let digest = secp256k1::Message::from_digest(sha256(&[message]).0);

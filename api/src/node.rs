@@ -1,0 +1,72 @@
+//! What the node hands to the API.
+
+use std::sync::Arc;
+
+use ledger::Reader;
+use ledger_types::{NetworkId, Topology};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::intake::BatchIntake;
+
+/// Everything that answers are made of. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    /// Committed data.
+    pub reader: Reader,
+    /// The door for batches.
+    pub intake: Arc<dyn BatchIntake>,
+    /// The height of the newest readable block. Changes after every commit, once the intake has let go of the batches
+    /// that the commit decided: waits for a status look again then, and at no other time.
+    pub head: watch::Receiver<u64>,
+    /// What changes while the node runs.
+    pub status: Arc<dyn StatusSource>,
+    /// What does not.
+    pub description: Arc<NodeDescription>,
+}
+
+/// What is fixed while the node runs.
+#[derive(Clone, Debug)]
+pub struct NodeDescription {
+    /// Where other nodes reach this one, for example `tcp://127.0.0.1:8101`.
+    pub endpoint: String,
+    /// The node's name, for example `c1-1`.
+    pub name: String,
+    /// The network.
+    pub network_id: NetworkId,
+    /// The committee: its vote keys stand in the JSON of blocks.
+    pub topology: Topology,
+}
+
+/// Tells what changes while the node runs.
+pub trait StatusSource: Send + Sync + 'static {
+    /// The node's status now.
+    fn status(&self) -> NodeStatus;
+}
+
+/// The part of `GET /status` that changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Endpoints of the peers connected now.
+    pub peers: Vec<String>,
+    /// The view that consensus is in.
+    pub view: u64,
+    /// What the node does in it.
+    pub role: Role,
+    /// Votes that decide.
+    pub quorum: u32,
+    /// Batches that wait in the pool.
+    pub pool_batches: usize,
+}
+
+/// What a node does in the present view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// It proposes.
+    Leader,
+    /// It votes.
+    Validator,
+    /// It follows without a vote.
+    Observer,
+}

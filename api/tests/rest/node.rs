@@ -1,0 +1,228 @@
+//! A node of one: a real ledger, an intake that holds batches until the test commits them, and the served API.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use api::{
+    ApiLimits, ApiState, BatchIntake, IntakeError, NodeDescription, NodeStatus, Role, StatusSource,
+    Submission,
+};
+use bytes::Bytes;
+use ledger::execute::{Candidate, Slot};
+use ledger::{GenesisBlock, Ledger, OpenOptions};
+use ledger_types::family::{ApplyError, Context, FamilyDescription, FamilyRegistry, TransactionFamily};
+use ledger_types::topology::{Cluster, NetKey, Validator};
+use ledger_types::{Batch, BatchId, NetworkId, Topology, Transaction, ValidatorId, Verified, VoteKey};
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+
+use crate::client::{self, Answer};
+use crate::signing::list;
+
+/// `ADDRESS VALUE` sets, `ADDRESS` deletes, anything else is refused with itself as message.
+struct Put;
+
+impl TransactionFamily for Put {
+    fn describe(&self) -> FamilyDescription {
+        FamilyDescription { names: &["put"], version: "1.0", namespaces: &["aabbcc"], commands: &[] }
+    }
+
+    fn apply(&self, transaction: &Transaction, context: &mut dyn Context) -> Result<(), ApplyError> {
+        let payload = std::str::from_utf8(&transaction.payload).unwrap();
+        let (address, value) = payload.split_once(' ').unwrap_or((payload, ""));
+        let address = address.parse().map_err(|_| ApplyError::invalid(payload))?;
+        if value.is_empty() {
+            context.delete(address)?;
+            return Ok(());
+        }
+        context.set(address, Bytes::copy_from_slice(value.as_bytes()))?;
+        context.add_event(
+            "put/set",
+            vec![("value".into(), value.into()), ("empty".into(), String::new())],
+            Bytes::new(),
+        )?;
+        context.add_receipt_data(Bytes::from_static(b"\xff\xfe"))?;
+        Ok(context.add_receipt_data(Bytes::new())?)
+    }
+}
+
+struct Families;
+
+impl FamilyRegistry for Families {
+    fn find(&self, name: &str, version: &str) -> Option<&dyn TransactionFamily> {
+        (name == "put" && version == "1.0").then_some(&Put)
+    }
+
+    fn describe_all(&self) -> Vec<FamilyDescription> {
+        vec![Put.describe()]
+    }
+}
+
+/// Holds what was submitted until the test commits it.
+#[derive(Default)]
+struct Held {
+    batches: Mutex<Vec<Verified<Batch>>>,
+    full: AtomicBool,
+}
+
+impl BatchIntake for Held {
+    fn submit(&self, batches: Vec<Batch>) -> Submission<'_> {
+        Box::pin(async move {
+            if self.full.load(Ordering::Relaxed) {
+                return Err(IntakeError::QueueFull);
+            }
+            let verify = |batch: Batch| {
+                let id = batch.id;
+                batch.verify().map_err(|error| IntakeError::Invalid { batch: id, reason: error.to_string() })
+            };
+            let verified = batches.into_iter().map(verify).collect::<Result<Vec<_>, _>>()?;
+            self.batches.lock().extend(verified);
+            Ok(())
+        })
+    }
+
+    fn is_pending(&self, id: &BatchId) -> bool {
+        self.batches.lock().iter().any(|batch| batch.id == *id)
+    }
+}
+
+struct Alone;
+
+impl StatusSource for Alone {
+    fn status(&self) -> NodeStatus {
+        NodeStatus { peers: Vec::new(), view: 7, role: Role::Leader, quorum: 1, pool_batches: 0 }
+    }
+}
+
+/// The node under test.
+pub(crate) struct Node {
+    pub(crate) ledger: Ledger,
+    pub(crate) address: SocketAddr,
+    head: watch::Sender<u64>,
+    held: Arc<Held>,
+    topology: Topology,
+    pub(crate) stop: Option<oneshot::Sender<()>>,
+    pub(crate) served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
+    _directory: tempfile::TempDir,
+}
+
+impl Node {
+    /// A node with the usual limits and an empty genesis block.
+    pub(crate) async fn start() -> Self {
+        Self::with_limits(ApiLimits::default()).await
+    }
+
+    pub(crate) async fn with_limits(limits: ApiLimits) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let topology = topology();
+        let ledger = open(&directory, &topology);
+        let (head, watched) = watch::channel(0);
+        let held = Arc::new(Held::default());
+        let state = ApiState {
+            reader: ledger.reader(),
+            intake: held.clone(),
+            head: watched,
+            status: Arc::new(Alone),
+            description: Arc::new(NodeDescription {
+                endpoint: "tcp://127.0.0.1:8101".into(),
+                name: "c1-1".into(),
+                network_id: NetworkId([9; 32]),
+                topology: topology.clone(),
+            }),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let router = api::router(state, limits.clone());
+        let served = tokio::spawn(async move {
+            let shutdown = async { drop(stopped.await) };
+            api::serve(listener, router, &limits, shutdown).await
+        });
+        let (stop, served) = (Some(stop), Some(served));
+        Self { ledger, address, head, held, topology, stop, served, _directory: directory }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        client::send(self.address, "GET", path, "", b"").await
+    }
+
+    pub(crate) async fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Answer {
+        let headers = format!("content-type: {content_type}\r\n");
+        client::send(self.address, "POST", path, &headers, body).await
+    }
+
+    pub(crate) async fn submit(&self, batches: &[&Batch]) -> Answer {
+        self.post("/batches", "application/octet-stream", &list(batches)).await
+    }
+
+    /// Commits everything held as one block, in the order that the node must keep.
+    pub(crate) fn commit(&self) {
+        let head = self.ledger.head();
+        let slot = Slot {
+            network_id: NetworkId([9; 32]),
+            cfg_hash: self.topology.cfg_hash(),
+            epoch: 0,
+            view: 258 + head.height,
+            proposer: ValidatorId { cluster: 0, node: 0 },
+            time_ms: 1_000 + head.height,
+        };
+        let candidates = self.held.batches.lock().clone();
+        let candidates =
+            candidates.into_iter().map(|batch| Candidate { batch: Arc::new(batch), waited_enough: true });
+        let (executed, _) = self.ledger.build(&head.id, &slot, candidates, usize::MAX).unwrap();
+        self.ledger.commit(&[executed]).unwrap();
+        self.held.batches.lock().clear();
+        self.head.send_replace(head.height + 1);
+    }
+
+    /// Submits batches and commits them as one block.
+    pub(crate) async fn commit_all(&self, batches: &[&Batch]) {
+        assert_eq!(self.submit(batches).await.status, 202);
+        self.commit();
+    }
+
+    pub(crate) fn fill_pool(&self) {
+        self.held.full.store(true, Ordering::Relaxed);
+    }
+
+    /// Comes back when so many requests wait for a new head.
+    pub(crate) async fn until_waiting(&self, requests: usize) {
+        let all_wait = async {
+            while self.head.receiver_count() < 1 + requests {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), all_wait).await.expect("requests that wait");
+    }
+}
+
+fn topology() -> Topology {
+    let validator = Validator {
+        name: "n1".into(),
+        vote_key: VoteKey([0xab; 32]),
+        net_key: NetKey([0xcd; 32]),
+        delegate: true,
+    };
+    Topology::new(vec![Cluster { name: "c1".into(), validators: vec![validator] }]).unwrap()
+}
+
+fn open(directory: &tempfile::TempDir, topology: &Topology) -> Ledger {
+    let genesis = GenesisBlock {
+        network_id: NetworkId([9; 32]),
+        cfg_hash: topology.cfg_hash(),
+        time_ms: 1,
+        batches: Vec::new(),
+    };
+    Ledger::open(&OpenOptions {
+        directory: directory.path().to_owned(),
+        map_bytes: 64 << 20,
+        rebuild: false,
+        must_exist: false,
+        genesis,
+        registry: Arc::new(Families),
+    })
+    .unwrap()
+}

@@ -1,0 +1,171 @@
+//! The consensus thread: inputs in, effects out, one synced transaction per turn.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use consensus::record::ARCHIVE_TAG;
+use consensus::{Effect, Input, PersistId, Record, Replica, Status};
+use ledger::store::{self, ConsensusFile, StoreError};
+use ledger::{Ledger, Pool};
+use parking_lot::Mutex;
+
+use super::committer::Decided;
+use super::executor::Task;
+use super::pulse::Fault;
+use crate::clock::Clock;
+
+/// Inputs taken in one turn, so that a flood of them cannot put off the sync that answers wait for.
+const INPUTS_PER_TURN: usize = 256;
+
+/// What wakes the driver.
+pub(crate) enum Event {
+    /// Something for the replica.
+    Input(Input),
+    /// The pool may have a batch to propose.
+    PoolChanged,
+    /// The node stops.
+    Stop,
+}
+
+pub(super) struct Driver {
+    pub(super) replica: Replica,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) clock: Clock,
+    pub(super) work: Sender<Task>,
+    pub(super) decided: Sender<Decided>,
+    pub(super) status: Arc<Mutex<Status>>,
+    pub(super) fault: Arc<Fault>,
+}
+
+/// What one turn has to write before it ends.
+#[derive(Default)]
+struct Turn {
+    persists: Vec<PersistId>,
+    changes: Vec<store::Change>,
+    inputs: VecDeque<Input>,
+}
+
+impl Driver {
+    /// Runs until told to stop, or until the node must not vote any more.
+    pub(super) fn run(mut self, events: Receiver<Event>, restored: Vec<Effect>) {
+        let mut turn = Turn::default();
+        turn.inputs.push_back(self.pending());
+        let ended = self.perform(&mut turn, restored).and_then(|()| self.finish(turn));
+        if let Err(error) = ended.and_then(|()| self.turns(&events)) {
+            // Nothing of a failed write left the node. With room again a restart goes on where this one ended.
+            match error.downcast_ref::<StoreError>().is_some_and(StoreError::is_out_of_space) {
+                true => self.fault.set(format!("{error:#}")),
+                false => self.fault.set_fatal(format!("{error:#}")),
+            }
+        }
+    }
+
+    fn turns(&mut self, events: &Receiver<Event>) -> Result<()> {
+        while let Some(turn) = self.next_turn(events) {
+            self.finish(turn)?;
+            *self.status.lock() = self.replica.status();
+            if self.fault.get().is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for events or the replica's deadline; `None` when the node stops.
+    fn next_turn(&self, events: &Receiver<Event>) -> Option<Turn> {
+        let first = match self.replica.next_deadline() {
+            None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(deadline_ms) => {
+                let wait_ms = deadline_ms.saturating_sub(self.clock.now().monotonic_ms);
+                events.recv_timeout(Duration::from_millis(wait_ms))
+            }
+        };
+        let mut turn = Turn::default();
+        match first {
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => turn.inputs.push_back(Input::Tick),
+            Ok(first) => {
+                let queued = std::iter::once(first).chain(events.try_iter());
+                let mut pool_changed = false;
+                for event in queued.take(INPUTS_PER_TURN) {
+                    match event {
+                        Event::Stop => return None,
+                        Event::PoolChanged => pool_changed = true,
+                        Event::Input(input) => turn.inputs.push_back(input),
+                    }
+                }
+                if pool_changed {
+                    turn.inputs.push_back(self.pending());
+                }
+            }
+        }
+        Some(turn)
+    }
+
+    fn pending(&self) -> Input {
+        Input::Pending { since_ms: self.pool.pending_since_ms() }
+    }
+
+    /// Feeds the replica, and syncs what it wants to be durable: all of a turn's records with one sync.
+    fn finish(&mut self, mut turn: Turn) -> Result<()> {
+        loop {
+            while let Some(input) = turn.inputs.pop_front() {
+                let effects = self.replica.handle(self.clock.now(), input);
+                self.perform(&mut turn, effects)?;
+            }
+            if turn.persists.is_empty() {
+                return Ok(());
+            }
+            let changes = std::mem::take(&mut turn.changes);
+            self.ledger.consensus().write(&changes).context("the consensus file")?;
+            turn.inputs.extend(turn.persists.drain(..).map(Input::Persisted));
+        }
+    }
+
+    fn perform(&mut self, turn: &mut Turn, effects: Vec<Effect>) -> Result<()> {
+        for effect in effects {
+            match effect {
+                Effect::Persist { id, changes } => {
+                    turn.persists.push(id);
+                    turn.changes.extend(changes.iter().map(|change| (change.key(), change.value())));
+                }
+                Effect::BuildProposal { view, parent, height: _, time_ms, allow_empty } => {
+                    self.give(Task::Build { view, parent, time_ms, allow_empty })?;
+                }
+                Effect::CheckProposal { header, refs, sources: _ } => {
+                    self.give(Task::Check { header, refs })?;
+                }
+                Effect::CheckStored { header, body } => self.give(Task::CheckStored { header, body })?,
+                Effect::Commit { block, header, certificate: _ } => {
+                    let decided = Decided { block, height: header.height };
+                    self.decided.send(decided).context("the committer stopped")?;
+                }
+                Effect::Abandon { block } => self.ledger.forget(&block),
+                // Without a network there is nobody else: the committee has one member (see `wiring`).
+                Effect::Send { .. } => {}
+                Effect::EnterView { view, leader } => tracing::debug!(view, %leader, "view entered"),
+                Effect::Halt { reason, .. } => anyhow::bail!("consensus halted: {reason}"),
+            }
+        }
+        Ok(())
+    }
+
+    fn give(&self, task: Task) -> Result<()> {
+        self.work.send(task).context("the executor stopped")
+    }
+}
+
+/// The records that a replica is restored from.
+pub(super) fn stored_records(file: &ConsensusFile) -> Result<Vec<Record>> {
+    let records = file.records_below(ARCHIVE_TAG)?;
+    let decode = |(key, value): (Vec<u8>, bytes::Bytes)| {
+        Record::decode(&key, value).with_context(|| {
+            format!("{}: record {}", file.file().name(), data_encoding::HEXLOWER.encode(&key))
+        })
+    };
+    records.into_iter().map(decode).collect()
+}

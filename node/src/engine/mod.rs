@@ -1,0 +1,172 @@
+//! Owns the consensus thread and performs its effects, in order: this is the only shell around the replica.
+//!
+//! Three threads, one way: the *driver* feeds the replica and syncs the consensus file; the *executor* builds and checks
+//! blocks; the *committer* writes decided blocks and shows the new head. The driver never waits for the other two.
+
+mod committer;
+mod driver;
+mod executor;
+mod pulse;
+mod refs;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use anyhow::{Context as _, Result};
+use consensus::{Committee, Ed25519Signer, Input, Params, Replica, Status, Timing, Tip};
+use ledger::{Ledger, Pool};
+use ledger_types::{PrivateKey, Topology, ValidatorId};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use pulse::Fault;
+
+/// What the engine works on.
+pub(crate) struct Parts {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) topology: Topology,
+    pub(crate) own: ValidatorId,
+    pub(crate) vote_key: PrivateKey,
+    pub(crate) timing: Timing,
+    pub(crate) clock: Clock,
+}
+
+/// The running engine.
+pub(crate) struct Engine {
+    inputs: Sender<driver::Event>,
+    status: Arc<Mutex<Status>>,
+    fault: Arc<Fault>,
+    head: watch::Receiver<u64>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// A handle for those who tell the engine that the pool changed, or ask how it is.
+#[derive(Clone)]
+pub(crate) struct EngineHandle {
+    inputs: Sender<driver::Event>,
+    status: Arc<Mutex<Status>>,
+    fault: Arc<Fault>,
+}
+
+impl EngineHandle {
+    /// Tells the replica that batches came.
+    pub(crate) fn pool_changed(&self) {
+        // A stopped driver needs no news.
+        let _ = self.inputs.send(driver::Event::PoolChanged);
+    }
+
+    /// Where the replica stands.
+    pub(crate) fn status(&self) -> Status {
+        *self.status.lock()
+    }
+
+    /// Why the node does not take part any more, if so.
+    pub(crate) fn fault(&self) -> Option<String> {
+        self.fault.get()
+    }
+}
+
+impl Engine {
+    /// Restores the replica from the consensus file and starts the threads.
+    pub(crate) fn start(parts: Parts) -> Result<Self> {
+        let Parts { ledger, pool, topology, own, vote_key, timing, clock } = parts;
+        let (inputs, events) = channel();
+        let (work, tasks) = channel();
+        let (decided, commits) = channel();
+        let (shown, head) = watch::channel(ledger.head().height);
+        let fault = Arc::new(Fault::default());
+
+        let genesis = ledger.reader().block_id(0)?.context("the ledger has no genesis block")?;
+        let network_id = ledger.reader().header(0)?.context("the ledger has no genesis block")?.network_id;
+        let committee = Arc::new(Committee::new(network_id, 0, topology, &genesis));
+        let signer = Ed25519Signer::new(vote_key).context("the vote key is not an ed25519 key")?;
+        let params = Params { committee: committee.clone(), own, timing };
+        let records = driver::stored_records(ledger.consensus())?;
+        let tip = tip_of(&ledger)?;
+        let (replica, effects) = Replica::restore(params, Box::new(signer), records, tip, clock.now());
+        let status = Arc::new(Mutex::new(replica.status()));
+
+        let driver = driver::Driver {
+            replica,
+            ledger: ledger.clone(),
+            pool: pool.clone(),
+            clock,
+            work,
+            decided,
+            status: status.clone(),
+            fault: fault.clone(),
+        };
+        let executor = executor::Executor {
+            ledger: ledger.clone(),
+            pool: pool.clone(),
+            committee,
+            own,
+            answers: inputs.clone(),
+            fault: fault.clone(),
+        };
+        let committer = committer::Committer {
+            ledger,
+            pool,
+            clock,
+            shown,
+            answers: inputs.clone(),
+            fault: fault.clone(),
+        };
+        let threads = vec![
+            spawn("consensus", move || driver.run(events, effects))?,
+            spawn("execute", move || executor.run(tasks))?,
+            spawn("commit", move || committer.run(commits))?,
+        ];
+        Ok(Self { inputs, status, fault, head, threads })
+    }
+
+    /// A handle on the engine.
+    pub(crate) fn handle(&self) -> EngineHandle {
+        EngineHandle { inputs: self.inputs.clone(), status: self.status.clone(), fault: self.fault.clone() }
+    }
+
+    /// Waits until the process must stop, because it does not know what the disk holds.
+    pub(crate) async fn fatal(&self) {
+        self.fault.fatal().await;
+    }
+
+    /// Tells the height of the newest readable block.
+    pub(crate) fn head(&self) -> watch::Receiver<u64> {
+        self.head.clone()
+    }
+
+    /// Stops the threads: no new votes, decided blocks are still written and synced.
+    pub(crate) fn stop(self) {
+        let _ = self.inputs.send(driver::Event::Stop);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("an engine thread panicked");
+            }
+        }
+    }
+}
+
+fn tip_of(ledger: &Ledger) -> Result<Tip> {
+    let head = ledger.head();
+    let header = ledger.reader().header(head.height)?.context("the head has no header")?;
+    Ok(Tip { height: head.height, block: head.id, header })
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).context("starting a thread")
+}
+
+/// Takes everything that is queued after waiting for the first; `None` when nobody sends any more.
+fn take_all<T>(receiver: &Receiver<T>) -> Option<Vec<T>> {
+    let first = receiver.recv().ok()?;
+    Some(std::iter::once(first).chain(receiver.try_iter()).collect())
+}
+
+impl From<Input> for driver::Event {
+    fn from(input: Input) -> Self {
+        Self::Input(input)
+    }
+}

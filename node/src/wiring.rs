@@ -1,0 +1,263 @@
+//! Puts a node together from its folder, runs it, and takes it apart in order.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use api::{ApiLimits, ApiState, NodeDescription};
+use consensus::Timing;
+use genesis::{Genesis, NetworkFile, NetworkSettings};
+use ledger::store::FileLock;
+use ledger::{GenesisBlock, Ledger, OpenOptions, Pool};
+use ledger_types::signature::Curve;
+use ledger_types::topology::{Cluster, NetKey, Validator};
+use ledger_types::{PrivateKey, PublicKey, ValidatorId, VoteKey, setting};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{self, Clock};
+use crate::engine::{Engine, Parts};
+use crate::home::Home;
+use crate::intake::Intake;
+use crate::keys::KeyFiles;
+use crate::status::EngineStatus;
+
+/// How a node is run.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeSettings {
+    /// The node's folder.
+    pub(crate) home: PathBuf,
+    /// Where the REST interface listens.
+    pub(crate) api: SocketAddr,
+    /// The network file of a first start; a network of one when absent.
+    pub(crate) network: Option<PathBuf>,
+    /// The size of each LMDB map, bytes.
+    pub(crate) map_bytes: usize,
+    /// Make state and receipts again from the blocks.
+    pub(crate) rebuild: bool,
+}
+
+/// A node that is ready to run: keys, network and ledger are open.
+pub(crate) struct Node {
+    home: Home,
+    genesis: Genesis,
+    own: ValidatorId,
+    vote_key: PrivateKey,
+    timing: Timing,
+    ledger: Ledger,
+    api: SocketAddr,
+    is_new: bool,
+    // Held while the node runs: one process per vote key, wherever its data directory is.
+    _key_lock: FileLock,
+}
+
+/// What a node tells when it is up.
+pub(crate) struct Started<'a> {
+    pub(crate) home: &'a Home,
+    pub(crate) genesis: &'a Genesis,
+    pub(crate) own: ValidatorId,
+    pub(crate) api: SocketAddr,
+    pub(crate) height: u64,
+    pub(crate) is_new: bool,
+}
+
+impl Node {
+    /// Opens a node's folder; the first start makes keys and, without a network file, a network of one.
+    pub(crate) fn open(settings: &NodeSettings) -> Result<Self> {
+        let home = Home::new(&settings.home)?;
+        home.create()?;
+        let key_lock = FileLock::take(&home.keys().join("vote.lock"))?;
+        let (vote_key, is_new) = node_key(&home, "vote")?;
+        node_key(&home, "net")?;
+        let network = network_file(&home, settings)?;
+        let genesis = network.genesis()?;
+        let own = genesis.topology.find(&VoteKey(ed25519(&vote_key)?)).with_context(|| {
+            format!("the vote key in {} is not in the network's topology", home.keys().display())
+        })?;
+        let validators = genesis.topology.validators().count();
+        if validators > 1 {
+            bail!("the network has {validators} validators; this version of dgt runs networks of one");
+        }
+        let ledger = open_ledger(&home.data(), &genesis, settings.map_bytes, settings.rebuild)?;
+        let timing = timing_of(&ledger)?;
+        let api = settings.api;
+        Ok(Self { home, genesis, own, vote_key, timing, ledger, api, is_new, _key_lock: key_lock })
+    }
+
+    /// Runs until a signal or a fault ends it, then stops in order: no new requests, no new votes, files synced and
+    /// closed, lock files removed. `started` is called once the API listens.
+    pub(crate) fn run(self, started: impl FnOnce(&Started<'_>)) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let ledger = Arc::new(self.ledger);
+        let listener = runtime.block_on(TcpListener::bind(self.api));
+        let listener = listener.with_context(|| format!("listening on {}", self.api))?;
+        let (pool, clock) = (Arc::new(Pool::new()), Clock::start());
+        let engine = Engine::start(Parts {
+            ledger: ledger.clone(),
+            pool: pool.clone(),
+            topology: self.genesis.topology.clone(),
+            own: self.own,
+            vote_key: self.vote_key,
+            timing: self.timing,
+            clock,
+        })?;
+        let api = listener.local_addr()?;
+        let state = ApiState {
+            reader: ledger.reader(),
+            intake: Arc::new(Intake::new(pool.clone(), ledger.reader(), engine.handle(), clock)),
+            head: engine.head(),
+            status: Arc::new(EngineStatus::new(engine.handle(), pool, &self.genesis.topology)),
+            description: Arc::new(NodeDescription {
+                endpoint: format!("tcp://{api}"),
+                name: self.own.to_string(),
+                network_id: self.genesis.network_id,
+                topology: self.genesis.topology.clone(),
+            }),
+        };
+        started(&Started {
+            home: &self.home,
+            genesis: &self.genesis,
+            own: self.own,
+            api,
+            height: ledger.head().height,
+            is_new: self.is_new,
+        });
+        let router = api::router(state, ApiLimits::default());
+        let served = runtime.block_on(serve(listener, router, &engine));
+        // Requests that still read the ledger end before it is closed.
+        drop(runtime);
+        let fault = engine.handle().fault();
+        engine.stop();
+        match Arc::into_inner(ledger) {
+            Some(ledger) => ledger.close(),
+            None => tracing::warn!("the ledger is still in use: lock files stay"),
+        }
+        served?;
+        fault.map_or(Ok(()), |fault| Err(anyhow::anyhow!(fault)))
+    }
+}
+
+/// Serves until a signal or a fatal fault, then lets requests in progress end.
+async fn serve(listener: TcpListener, router: axum::Router, engine: &Engine) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = CancellationToken::new();
+    let limits = ApiLimits::default();
+    let serving = api::serve(listener, router, &limits, stop.clone().cancelled_owned());
+    tokio::pin!(serving);
+    tokio::select! {
+        served = &mut serving => return served.context("the REST interface"),
+        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        () = engine.fatal() => tracing::error!("stopping after a fault"),
+    }
+    stop.cancel();
+    serving.await.context("the REST interface")
+}
+
+/// The network file of a network of one, made from a node's keys. Without authorized keys, the node's admin key decides on
+/// settings; keys that are not there are made.
+pub(crate) fn lone_network(
+    home: &Home,
+    mut authorized_keys: Vec<PublicKey>,
+    approval_threshold: u32,
+) -> Result<NetworkFile> {
+    if authorized_keys.is_empty() {
+        authorized_keys.push(node_key(home, "admin")?.0.public_key());
+    }
+    let validator = Validator {
+        name: "c1-1".to_owned(),
+        vote_key: VoteKey(ed25519(&node_key(home, "vote")?.0)?),
+        net_key: NetKey(ed25519(&node_key(home, "net")?.0)?),
+        delegate: true,
+    };
+    let settings = NetworkSettings { approval_threshold, ..NetworkSettings::new(authorized_keys) };
+    let cluster = Cluster { name: "c1".to_owned(), validators: vec![validator] };
+    Ok(NetworkFile::new("lone", clock::wall_ms(), settings, vec![cluster])?)
+}
+
+/// Opens the ledger of a data directory with the families of this program.
+pub(crate) fn open_ledger(
+    directory: &Path,
+    genesis: &Genesis,
+    map_bytes: usize,
+    rebuild: bool,
+) -> Result<Ledger> {
+    let ledger = Ledger::open(&OpenOptions {
+        directory: directory.to_owned(),
+        map_bytes,
+        rebuild,
+        genesis: GenesisBlock {
+            network_id: genesis.network_id,
+            cfg_hash: genesis.cfg_hash,
+            time_ms: genesis.time_ms,
+            batches: genesis.batches.clone(),
+        },
+        registry: Arc::new(txfamilies::registry()),
+    })?;
+    Ok(ledger)
+}
+
+/// The network's delays: parameters of the ledger's state, so that all nodes agree.
+fn timing_of(ledger: &Ledger) -> Result<Timing> {
+    let reader = ledger.reader();
+    let height = reader.head().height;
+    let read = |key, default: u64| -> Result<u64> {
+        let value = reader.state(&setting::address(key), height)?;
+        let text = value.and_then(|value| setting::value_of(key, &value));
+        Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(default))
+    };
+    let delta_ms = read(setting::DELTA0_MS, Timing::LAN.delta_ms)?;
+    let delta_max_ms = read(setting::DELTA_MAX_MS, Timing::LAN.delta_max_ms)?;
+    Ok(Timing { delta_ms, delta_max_ms, ..Timing::LAN })
+}
+
+fn node_key(home: &Home, name: &str) -> Result<(PrivateKey, bool)> {
+    KeyFiles::new(&home.keys(), name).read_or_make(Curve::Ed25519)
+}
+
+fn ed25519(key: &PrivateKey) -> Result<[u8; 32]> {
+    match key.public_key() {
+        PublicKey::Ed25519(bytes) => Ok(bytes),
+        PublicKey::Secp256k1(_) => bail!("a node's keys are ed25519 keys"),
+    }
+}
+
+/// The network file in the node's folder; on the first start the given one is copied there, or that of a network of one
+/// is made.
+fn network_file(home: &Home, settings: &NodeSettings) -> Result<NetworkFile> {
+    let path = home.network_file();
+    let given = settings.network.as_deref().map(read_network).transpose()?;
+    if path.exists() {
+        let stored = read_network(&path)?;
+        if let Some(given) = given.filter(|given| given.network_id() != stored.network_id()) {
+            let (given, stored) = (given.network_id(), stored.network_id());
+            bail!("{} is of network {stored}, the one given is of {given}", path.display());
+        }
+        return Ok(stored);
+    }
+    let network = match given {
+        Some(given) => given,
+        None => lone_network(home, Vec::new(), 1)?,
+    };
+    write_whole(&path, &network.to_toml())?;
+    Ok(network)
+}
+
+pub(crate) fn read_network(path: &Path) -> Result<NetworkFile> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    NetworkFile::parse(&text).with_context(|| format!("{}", path.display()))
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_whole(path: &Path, text: &str) -> Result<()> {
+    let new = path.with_extension("new");
+    let write = || {
+        std::fs::write(&new, text)?;
+        std::fs::File::open(&new)?.sync_all()?;
+        std::fs::rename(&new, path)
+    };
+    write().with_context(|| format!("writing {}", path.display()))
+}
