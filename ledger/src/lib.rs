@@ -13,6 +13,8 @@ pub mod roots;
 pub mod state;
 mod state_file;
 pub mod store;
+#[cfg(test)]
+mod testing;
 
 pub use chain::{GenesisBlock, Ledger, LedgerError, OpenOptions};
 pub use pool::{AdmitError, Pool};

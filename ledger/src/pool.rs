@@ -262,3 +262,100 @@ fn missing_dependency(batch: &Batch, reader: &Reader) -> Result<Option<String>, 
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use ledger_types::{Batch, Verified, limits};
+
+    use super::{AdmitError, Pool};
+    use crate::Ledger;
+    use crate::testing::{address, batch, commit, options, put};
+
+    fn ledger() -> (tempfile::TempDir, Ledger) {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&options(directory.path())).unwrap();
+        (directory, ledger)
+    }
+
+    fn candidate_ids(pool: &Pool) -> Vec<String> {
+        pool.candidates(usize::MAX).iter().map(|candidate| candidate.batch.id.to_string()).collect()
+    }
+
+    fn ids(batches: &[&Verified<Batch>]) -> Vec<String> {
+        batches.iter().map(|batch| batch.id.to_string()).collect()
+    }
+
+    #[test]
+    fn batches_come_out_in_the_order_of_their_arrival_and_once() {
+        let (_directory, ledger) = ledger();
+        let pool = Pool::new();
+        let (a, b) = (put(1, b"a"), put(2, b"b"));
+        pool.admit(vec![b.clone(), a.clone(), b.clone()], &ledger.reader(), 5).unwrap();
+        pool.admit(vec![a.clone()], &ledger.reader(), 9).unwrap();
+        assert_eq!(candidate_ids(&pool), ids(&[&b, &a]));
+        assert_eq!(pool.pending_since_ms(), Some(5));
+        assert_eq!(pool.size(), (2, a.encoded_len() + b.encoded_len()));
+    }
+
+    #[test]
+    fn what_is_committed_is_passed_over_and_what_a_block_decides_is_dropped() {
+        let (_directory, ledger) = ledger();
+        let pool = Pool::new();
+        let (good, bad) = (put(1, b"a"), put(2, b"refuse"));
+        pool.admit(vec![good.clone(), bad.clone()], &ledger.reader(), 0).unwrap();
+        let executed = commit(&ledger, &[good.clone(), bad.clone()]);
+        pool.remove_decided(executed.block());
+        assert_eq!((pool.size(), pool.pending_since_ms()), ((0, 0), None));
+        // The committed one is not taken again; the rejected one may be tried again.
+        pool.admit(vec![good, bad.clone()], &ledger.reader(), 0).unwrap();
+        assert_eq!(candidate_ids(&pool), ids(&[&bad]));
+    }
+
+    #[test]
+    fn a_batch_waits_for_its_dependency_and_wakes_with_it() {
+        let (_directory, ledger) = ledger();
+        let pool = Pool::new();
+        let first = put(1, b"a");
+        let needed = [first.transactions[0].id.to_string()];
+        let second = batch(&[(address(2), b"b", &needed)]);
+        pool.admit(vec![second.clone()], &ledger.reader(), 0).unwrap();
+        assert_eq!(candidate_ids(&pool), ids(&[]));
+        pool.admit(vec![first.clone()], &ledger.reader(), 1).unwrap();
+        assert_eq!(candidate_ids(&pool), ids(&[&second, &first]), "a block finds out about the order");
+        pool.defer(&[second.id], &ledger.reader()).unwrap();
+        assert_eq!(candidate_ids(&pool), ids(&[&first]));
+        let executed = commit(&ledger, &[first]);
+        pool.remove_decided(executed.block());
+        assert_eq!(candidate_ids(&pool), ids(&[&second]));
+    }
+
+    #[test]
+    fn waiting_ends_after_its_time_in_a_rejection() {
+        let (_directory, ledger) = ledger();
+        let pool = Pool::new();
+        let orphan = batch(&[(address(2), b"b", &["abc".to_owned()])]);
+        pool.admit(vec![orphan.clone()], &ledger.reader(), 100).unwrap();
+        assert!(!pool.expire(100 + limits::DEPENDENCY_WAIT_MS - 1));
+        assert!(pool.expire(100 + limits::DEPENDENCY_WAIT_MS));
+        let candidates = pool.candidates(10);
+        assert_eq!(candidates.len(), 1);
+        assert!(candidates[0].waited_enough);
+        let executed = commit(&ledger, std::slice::from_ref(&orphan));
+        let rejection = executed.block().rejections().next().unwrap();
+        assert_eq!(rejection.message, "The dependency abc is not committed");
+    }
+
+    #[test]
+    fn a_full_pool_takes_all_of_a_list_or_nothing() {
+        let (_directory, ledger) = ledger();
+        let pool = Pool::new();
+        let large = |number: u32| put(number, &vec![b'x'; limits::PAYLOAD_BYTES - 100]);
+        let fits = u32::try_from(limits::POOL_BYTES / limits::PAYLOAD_BYTES).unwrap() - 1;
+        pool.admit((0..fits).map(large).collect(), &ledger.reader(), 0).unwrap();
+        let before = pool.size();
+        let refused = pool.admit(vec![put(1, b"small"), large(1_000), large(1_001)], &ledger.reader(), 0);
+        assert!(matches!(refused, Err(AdmitError::Full { .. })));
+        assert_eq!(pool.size(), before);
+        pool.admit(vec![put(1, b"small")], &ledger.reader(), 0).unwrap();
+    }
+}

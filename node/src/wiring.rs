@@ -210,7 +210,8 @@ fn timing_of(ledger: &Ledger) -> Result<Timing> {
         Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(default))
     };
     let delta_ms = read(setting::DELTA0_MS, Timing::LAN.delta_ms)?;
-    let delta_max_ms = read(setting::DELTA_MAX_MS, Timing::LAN.delta_max_ms)?;
+    // The two are set one by one, so the first may be above the largest for a while.
+    let delta_max_ms = read(setting::DELTA_MAX_MS, Timing::LAN.delta_max_ms)?.max(delta_ms);
     Ok(Timing { delta_ms, delta_max_ms, ..Timing::LAN })
 }
 
