@@ -15,7 +15,7 @@ use parking_lot::RwLock;
 
 use crate::state::{StateError, flat};
 use crate::state_file::{FlatView, store_error};
-use crate::store::{File, StoreError, schema};
+use crate::store::{File, FileLock, StoreError, schema};
 
 /// The newest committed block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub(crate) struct Committed {
     pub(crate) receipts: File,
     pub(crate) merkle: File,
     pub(crate) head: RwLock<Option<Head>>,
+    // Last, so that the data directory is given up only after the files are closed.
+    pub(crate) _lock: FileLock,
 }
 
 /// Reads committed data; cheap to clone.

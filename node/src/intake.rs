@@ -33,7 +33,9 @@ impl Intake {
         }
         let stopped = |_| IntakeError::NotReady("the node is stopping".to_owned());
         let permit = self.verifying.clone().acquire_owned().await.map_err(stopped)?;
-        let (pool, reader, now_ms) = (self.pool.clone(), self.reader.clone(), self.clock.now().monotonic_ms);
+        let (pool, reader, engine) = (self.pool.clone(), self.reader.clone(), self.engine.clone());
+        let now_ms = self.clock.now().monotonic_ms;
+        // All of it in one task that runs on when the client goes away: no batch is admitted and never proposed.
         let admitted = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let verified = verify(batches)?;

@@ -47,7 +47,7 @@ pub(crate) struct Node {
     vote_key: PrivateKey,
     timing: Timing,
     ledger: Ledger,
-    api: SocketAddr,
+    listener: std::net::TcpListener,
     is_new: bool,
     // Held while the node runs: one process per vote key, wherever its data directory is.
     _key_lock: FileLock,
@@ -80,10 +80,13 @@ impl Node {
         if validators > 1 {
             bail!("the network has {validators} validators; this version of dgt runs networks of one");
         }
+        // Before the ledger: a port that is taken is found out in no time.
+        let listener = std::net::TcpListener::bind(settings.api)
+            .with_context(|| format!("listening on {}", settings.api))?;
+        listener.set_nonblocking(true)?;
         let ledger = open_ledger(&home.data(), &genesis, settings.map_bytes, settings.rebuild)?;
         let timing = timing_of(&ledger)?;
-        let api = settings.api;
-        Ok(Self { home, genesis, own, vote_key, timing, ledger, api, is_new, _key_lock: key_lock })
+        Ok(Self { home, genesis, own, vote_key, timing, ledger, listener, is_new, _key_lock: key_lock })
     }
 
     /// Runs until a signal or a fault ends it, then stops in order: no new requests, no new votes, files synced and
@@ -91,8 +94,7 @@ impl Node {
     pub(crate) fn run(self, started: impl FnOnce(&Started<'_>)) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let ledger = Arc::new(self.ledger);
-        let listener = runtime.block_on(TcpListener::bind(self.api));
-        let listener = listener.with_context(|| format!("listening on {}", self.api))?;
+        let listener = runtime.block_on(async { TcpListener::from_std(self.listener) })?;
         let (pool, clock) = (Arc::new(Pool::new()), Clock::start());
         let engine = Engine::start(Parts {
             ledger: ledger.clone(),
@@ -130,10 +132,7 @@ impl Node {
         drop(runtime);
         let fault = engine.handle().fault();
         engine.stop();
-        match Arc::into_inner(ledger) {
-            Some(ledger) => ledger.close(),
-            None => tracing::warn!("the ledger is still in use: lock files stay"),
-        }
+        drop(ledger);
         served?;
         fault.map_or(Ok(()), |fault| Err(anyhow::anyhow!(fault)))
     }

@@ -220,7 +220,6 @@ fn open(directory: &tempfile::TempDir, topology: &Topology) -> Ledger {
         directory: directory.path().to_owned(),
         map_bytes: 64 << 20,
         rebuild: false,
-        must_exist: false,
         genesis,
         registry: Arc::new(Families),
     })

@@ -23,10 +23,7 @@ pub struct FileDigest {
 pub fn digest(path: &Path) -> Result<FileDigest, StoreError> {
     // LMDB keeps the map size that the file records when asked for less.
     let options = FileOptions { durability: Durability::EveryCommit, map_bytes: 4096, must_exist: true };
-    let file = File::open(path, options)?;
-    let summed = sum(&file);
-    file.close();
-    summed
+    sum(&File::open(path, options)?)
 }
 
 fn sum(file: &File) -> Result<FileDigest, StoreError> {

@@ -15,18 +15,18 @@ use parking_lot::Mutex;
 
 use crate::execute::{Built, Candidate, CheckError, Executed, Executor, ParentView, ProposedEntry, Slot};
 use crate::reader::{Committed, Head, Reader};
-use crate::store::{ConsensusFile, FileLock, StoreError};
+use crate::store::{ConsensusFile, StoreError};
 
-/// An open ledger: the four files of one data directory.
+/// An open ledger: the four files of one data directory. Dropping it, and the last [`Reader`], closes the files and
+/// removes their lock files.
 pub struct Ledger {
-    committed: Arc<Committed>,
+    // Before the others, which hold the lock of the directory.
     consensus: ConsensusFile,
+    committed: Arc<Committed>,
     executor: Executor,
     /// Blocks executed and not committed: parents of what comes next.
     executed: Mutex<BTreeMap<BlockId, Arc<Executed>>>,
     writing: Mutex<()>,
-    // Last, so that the data directory is given up only after the files are closed.
-    _lock: FileLock,
 }
 
 impl Ledger {

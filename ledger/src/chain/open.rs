@@ -59,6 +59,7 @@ impl Ledger {
             receipts: open(FileKind::Receipts)?,
             merkle: open(FileKind::Merkle)?,
             head: RwLock::new(None),
+            _lock: lock,
         };
         schema::check_meta(&committed.block, FileKind::Block, network_id)?;
         for (file, kind) in [(&committed.receipts, FileKind::Receipts), (&committed.merkle, FileKind::Merkle)]
@@ -74,25 +75,10 @@ impl Ledger {
             executor: Executor::new(options.registry.clone()),
             executed: Mutex::new(BTreeMap::new()),
             writing: Mutex::new(()),
-            _lock: lock,
         };
         ledger.write_genesis(&options.genesis)?;
         ledger.recover()?;
         Ok(ledger)
-    }
-
-    /// Closes the files and removes their lock files. Readers still in use leave them to the operating system.
-    pub fn close(self) {
-        let Self { committed, consensus, .. } = self;
-        consensus.close();
-        match Arc::into_inner(committed) {
-            Some(Committed { block, receipts, merkle, .. }) => {
-                block.close();
-                receipts.close();
-                merkle.close();
-            }
-            None => tracing::warn!("readers are still in use: lock files stay"),
-        }
     }
 
     /// Executes the genesis batches. Writes block 0 into an empty block file, else compares it.
@@ -129,7 +115,7 @@ impl Ledger {
 
     /// Brings receipts and state to the height of the blocks by executing again.
     fn recover(&self) -> Result<(), LedgerError> {
-        let Committed { block, receipts, merkle, head } = &*self.committed;
+        let Committed { block, receipts, merkle, head, .. } = &*self.committed;
         let blocks = Head::of(block)?.ok_or_else(|| {
             StoreError::damaged(block.name(), "head", "missing although the file has blocks")
         })?;

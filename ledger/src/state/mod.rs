@@ -22,6 +22,7 @@ mod proof;
 mod range;
 mod source;
 mod tree;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -34,3 +35,4 @@ pub use key::NodeKey;
 pub use proof::{ProofEnd, ProofError, StateProof};
 pub use source::{LayeredSource, NodeSource};
 pub use tree::{StateTree, TreeUpdate, oldest_kept};
+pub(crate) use walk::compare_with_previous;

@@ -75,11 +75,6 @@ impl ConsensusFile {
         &self.file
     }
 
-    /// Closes the file.
-    pub fn close(self) {
-        self.file.close();
-    }
-
     fn check(&self, key: &[u8], stored: &[u8]) -> Result<Bytes, StoreError> {
         match stored.split_at_checked(CHECKSUM_LEN) {
             Some((sum, value)) if sum == checksum(key, value) => Ok(Bytes::copy_from_slice(value)),

@@ -9,6 +9,7 @@ use heed::{Database, Env, EnvFlags, EnvOpenOptions, MdbError, RoTxn, RwTxn, With
 use parking_lot::{Condvar, Mutex};
 
 use super::StoreError;
+use super::lock::ReaderTable;
 
 /// How long opening waits for a stock tool to let go of a file.
 const STOCK_TOOL_PATIENCE: Duration = Duration::from_secs(5);
@@ -35,7 +36,7 @@ pub struct FileOptions {
     pub must_exist: bool,
 }
 
-/// An open LMDB file.
+/// An open LMDB file. Dropping it closes it and removes its `-lock` file, unless another process has it open.
 pub struct File {
     env: Env<WithoutTls>,
     records: Database<'static, Raw, Raw>,
@@ -43,6 +44,8 @@ pub struct File {
     path: PathBuf,
     map_bytes: usize,
     reads: ReadSlots,
+    // Declared after the environment, so that it is closed before the table goes.
+    _reader_table: ReaderTable,
 }
 
 impl File {
@@ -62,6 +65,7 @@ impl File {
             let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
             return Err(failed("opening")(missing.into()));
         }
+        let reader_table = ReaderTable::of(&path);
         let env = open_patiently(&path, options, &name)?;
         let transaction = env.read_txn().map_err(failed("reading"))?;
         let records = env
@@ -74,7 +78,8 @@ impl File {
             .expect("invariant: the unnamed database always exists");
         env.clear_stale_readers().map_err(failed("clearing stale readers of"))?;
         let map_bytes = env.info().map_size;
-        Ok(Self { env, records, name, path, map_bytes, reads: ReadSlots::default() })
+        let reads = ReadSlots::default();
+        Ok(Self { env, records, name, path, map_bytes, reads, _reader_table: reader_table })
     }
 
     /// The file's name, without folders.
@@ -117,14 +122,6 @@ impl File {
     /// When the disk reports a failure: what it holds is then unknown, and the process must stop.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.env.force_sync().map_err(|source| self.error("syncing", source))
-    }
-
-    /// Closes the file and removes its `-lock` file, unless another process has it open.
-    pub fn close(self) {
-        let path = self.path.clone();
-        let Self { env, .. } = self;
-        env.prepare_for_closing().wait();
-        super::lock::remove_reader_table(&path);
     }
 
     fn error(&self, operation: &'static str, source: heed::Error) -> StoreError {
@@ -264,7 +261,14 @@ impl View<'_> {
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let error = |source| self.file.error("reading", source);
-        for record in self.file.records.prefix_iter(&self.transaction, prefix).map_err(error)? {
+        let records = &self.file.records;
+        type Found<'a> = Box<dyn Iterator<Item = heed::Result<Record<'a>>> + 'a>;
+        let found: Found<'_> = match prefix {
+            // LMDB refuses an empty prefix.
+            [] => Box::new(records.iter(&self.transaction).map_err(error)?),
+            prefix => Box::new(records.prefix_iter(&self.transaction, prefix).map_err(error)?),
+        };
+        for record in found {
             let (key, value) = record.map_err(error)?;
             visit(key, value)?;
         }

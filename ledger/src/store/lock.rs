@@ -84,15 +84,25 @@ fn is_still_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Removes LMDB's reader table beside a closed file. LMDB never does; a process that still has the file open holds a
-/// lock on the table, and then it stays.
-pub(super) fn remove_reader_table(path: &Path) {
-    let mut table = path.as_os_str().to_owned();
-    table.push("-lock");
-    let table = PathBuf::from(table);
-    let Ok(file) = OpenOptions::new().read(true).write(true).open(&table) else { return };
-    let exclusive = rustix::fs::FlockOperation::NonBlockingLockExclusive;
-    if rustix::fs::fcntl_lock(&file, exclusive).is_ok() {
-        let _ = std::fs::remove_file(&table);
+/// LMDB's reader table beside a file. LMDB never removes it; dropping this does, unless a process still has the file open:
+/// that process holds a lock on the table.
+pub(super) struct ReaderTable(PathBuf);
+
+impl ReaderTable {
+    /// The table of a file.
+    pub(super) fn of(file: &Path) -> Self {
+        let mut table = file.as_os_str().to_owned();
+        table.push("-lock");
+        Self(table.into())
+    }
+}
+
+impl Drop for ReaderTable {
+    fn drop(&mut self) {
+        let Ok(table) = OpenOptions::new().read(true).write(true).open(&self.0) else { return };
+        let exclusive = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+        if rustix::fs::fcntl_lock(&table, exclusive).is_ok() {
+            let _ = std::fs::remove_file(&self.0);
+        }
     }
 }

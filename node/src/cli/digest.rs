@@ -22,6 +22,8 @@ impl Digest {
         };
         for path in paths {
             if path.is_file() {
+                let lock = path.with_file_name("node.lock");
+                let _lock = lock.exists().then(|| FileLock::take(&lock)).transpose()?;
                 print(&path)?;
                 continue;
             }

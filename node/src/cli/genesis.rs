@@ -71,7 +71,7 @@ fn show(network: &NetworkFile) -> Result<()> {
     let folder = tempfile::tempdir().context("a temporary folder to execute block 0 in")?;
     let ledger = wiring::open_ledger(folder.path(), &genesis, 1 << 30, false)?;
     let head = ledger.head();
-    ledger.close();
+    drop(ledger);
     println!("name        {}", network.name());
     println!("network     {}", genesis.network_id);
     println!("committee   {}", genesis.cfg_hash);

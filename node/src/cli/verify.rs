@@ -1,14 +1,174 @@
 //! `dgt verify`.
 
-use anyhow::Result;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
 use clap::Args;
+use consensus::{Committee, Ed25519Verifier, Record, certificates};
+use genesis::NetworkFile;
+use ledger::GenesisBlock;
+use ledger::backup::{CertificateCheck, Finalized, Summary, VerifyOptions, verify};
+use ledger::store::FileKind;
+use ledger_types::BlockId;
+use ledger_types::certificate::Certified;
+
+use crate::home::Home;
+
+/// How often the progress line changes.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Arguments of `dgt verify`.
 #[derive(Debug, Args)]
-pub(super) struct Verify {}
+pub(super) struct Verify {
+    /// A data directory [default: that of --home]; its network file is looked for in ../etc.
+    #[arg(value_name = "DATA_DIR", conflicts_with = "home")]
+    directory: Option<PathBuf>,
+    /// The stopped node's folder.
+    #[arg(long, default_value = "dgt_clust/c1/dgt1", value_name = "DIR")]
+    home: PathBuf,
+    /// Check hashes, certificates, receipts, state and indexes, but do not execute all blocks again.
+    #[arg(long)]
+    quick: bool,
+}
 
 impl Verify {
     pub(super) fn run(self) -> Result<()> {
-        anyhow::bail!("placeholder")
+        let started = Instant::now();
+        let (directory, network_file) = self.places()?;
+        if !directory.is_dir() {
+            bail!("{}: not a data directory", directory.display());
+        }
+        let network = match network_file.exists() {
+            true => Some(Network::read(&network_file)?),
+            false if self.directory.is_some() => None,
+            false => bail!("{} is missing; name the data directory to do without", network_file.display()),
+        };
+        let options = VerifyOptions {
+            directory: directory.clone(),
+            genesis: network.as_ref().map(|network| &network.genesis),
+            certificates: network.as_ref().map(|network| &network.committee as &dyn CertificateCheck),
+            registry: (!self.quick).then(|| Arc::new(txfamilies::registry()) as Arc<_>),
+        };
+        let mut progress = Progress::new();
+        let checked = verify(&options, &mut |done, all| progress.show(done, all));
+        progress.clear();
+        print(&directory, &checked?, self.quick, started.elapsed());
+        Ok(())
+    }
+
+    /// The data directory and the network file.
+    fn places(&self) -> Result<(PathBuf, PathBuf)> {
+        let Some(directory) = &self.directory else {
+            let home = Home::new(&self.home)?;
+            return Ok((home.data(), home.network_file()));
+        };
+        let directory = std::path::absolute(directory)?;
+        let home = Home::new(directory.parent().unwrap_or(&directory))?;
+        Ok((directory, home.network_file()))
+    }
+}
+
+/// What the files are measured by.
+struct Network {
+    genesis: GenesisBlock,
+    committee: Certificates,
+}
+
+impl Network {
+    fn read(path: &Path) -> Result<Self> {
+        let context = || format!("{}", path.display());
+        let text = std::fs::read_to_string(path).with_context(context)?;
+        let genesis = NetworkFile::parse(&text).and_then(|file| file.genesis()).with_context(context)?;
+        // The first block orders the leaders, and a certificate does not depend on who led.
+        let committee = Committee::new(genesis.network_id, 0, genesis.topology, &BlockId::ZERO);
+        let genesis = GenesisBlock {
+            network_id: genesis.network_id,
+            cfg_hash: genesis.cfg_hash,
+            time_ms: genesis.time_ms,
+            batches: genesis.batches,
+        };
+        Ok(Self { genesis, committee: Certificates(committee) })
+    }
+}
+
+/// Certificates by the rules of consensus.
+struct Certificates(Committee);
+
+impl CertificateCheck for Certificates {
+    fn check(&self, key: &[u8], record: Bytes) -> Result<Option<Finalized>, String> {
+        let record = Record::decode(key, record).map_err(|error| error.to_string())?;
+        let Record::FinalizedAt { height, certificate } = record else { return Ok(None) };
+        certificates::check(&certificate, &self.0, &Ed25519Verifier).map_err(|error| error.to_string())?;
+        let Certified::Finalization(candidate) = certificate.certified() else {
+            return Err("the certificate finalizes nothing".to_owned());
+        };
+        Ok(Some(Finalized { height, block_height: candidate.height, block: candidate.block }))
+    }
+}
+
+/// A line on the terminal that is written over.
+struct Progress {
+    is_shown: bool,
+    last: Instant,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { is_shown: false, last: Instant::now() }
+    }
+
+    fn show(&mut self, done: u64, all: u64) {
+        if self.last.elapsed() >= PROGRESS_EVERY && std::io::stderr().is_terminal() {
+            eprint!("\r{done} of {all} blocks checked");
+            (self.is_shown, self.last) = (true, Instant::now());
+        }
+    }
+
+    fn clear(&self) {
+        if self.is_shown {
+            eprint!("\r\x1b[2K");
+        }
+    }
+}
+
+fn print(directory: &Path, summary: &Summary, quick: bool, elapsed: Duration) {
+    let head = &summary.head;
+    println!("{}: clean", directory.display());
+    println!("  head           {} {}", head.height, head.id);
+    println!("  batches        {}", summary.batches);
+    println!("  transactions   {}", summary.transactions);
+    println!("  rejections     {}", summary.rejections);
+    println!("  state values   {}", summary.state_values);
+    println!("  finalizations  {}", finalizations(summary));
+    println!("  executed again {}", if quick { "no (--quick)" } else { "yes" });
+    println!("  time           {:.1} s", elapsed.as_secs_f64());
+    for (kind, height) in
+        [(FileKind::Receipts, summary.receipts_height), (FileKind::Merkle, summary.state_height)]
+    {
+        let missing = (head.height + 1).saturating_sub(height.map_or(0, |height| height + 1));
+        if missing > 0 {
+            println!("{}: the next start adds what belongs to the last {missing} blocks", kind.file_name());
+        }
+    }
+    if summary.finalized_ahead > 0 {
+        println!(
+            "{}: the next start adds {} finalized blocks",
+            FileKind::Block.file_name(),
+            summary.finalized_ahead
+        );
+    }
+}
+
+fn finalizations(summary: &Summary) -> String {
+    let Some(found) = summary.finalizations else {
+        return "not checked: there is no network file".to_owned();
+    };
+    match summary.head.height.saturating_sub(found) {
+        0 => found.to_string(),
+        missing => format!("{found}; missing for {missing} heights, which is no damage"),
     }
 }

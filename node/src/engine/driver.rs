@@ -55,7 +55,9 @@ impl Driver {
         let mut turn = Turn::default();
         turn.inputs.push_back(self.pending());
         let ended = self.perform(&mut turn, restored).and_then(|()| self.finish(turn));
-        if let Err(error) = ended.and_then(|()| self.turns(&events)) {
+        let ended = ended.and_then(|()| self.turns(&events));
+        // After a fault the other threads are gone, which is no second fault.
+        if let Some(error) = ended.err().filter(|_| self.fault.get().is_none()) {
             // Nothing of a failed write left the node. With room again a restart goes on where this one ended.
             match error.downcast_ref::<StoreError>().is_some_and(StoreError::is_out_of_space) {
                 true => self.fault.set(format!("{error:#}")),

@@ -1,0 +1,184 @@
+//! The tree of undecided blocks on top of the decided head.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use ledger_types::certificate::Candidate;
+use ledger_types::{BlockHeader, BlockId};
+
+use crate::message::Propose;
+
+/// How far the check of a block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// Its parent must be checked first, or its view has not come.
+    Waiting,
+    /// The shell works on it.
+    Asked,
+    /// Executed, all roots equal.
+    Valid,
+    /// Executed, or read, and wrong.
+    Invalid,
+}
+
+/// An undecided block.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) propose: Propose,
+    /// Whether its proposal may be shown to others: an own one only once it is durable.
+    pub(crate) is_released: bool,
+    /// Whether its body is recorded here.
+    pub(crate) is_stored: bool,
+    pub(crate) check: Check,
+    /// The body, after a restart, until it is checked.
+    pub(crate) stored_body: Option<Bytes>,
+}
+
+impl Block {
+    /// A block of which only the proposal is known.
+    pub(crate) fn proposed(propose: Propose) -> Self {
+        Self { propose, is_released: true, is_stored: false, check: Check::Waiting, stored_body: None }
+    }
+}
+
+/// The newest decided block.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    pub(crate) id: BlockId,
+    pub(crate) header: BlockHeader,
+}
+
+/// Where the path from a block down to the head ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// At the head: the blocks above it up to the one asked for, in height order.
+    Complete(Vec<BlockId>),
+    /// At a block that is not known.
+    Missing(BlockId),
+    /// Beside the head.
+    Conflict,
+}
+
+/// The decided head, the undecided blocks above it, and decided ones whose bodies are still recorded here.
+#[derive(Debug)]
+pub(crate) struct Blocks {
+    head: Head,
+    by_id: BTreeMap<BlockId, Block>,
+    decided: BTreeMap<(u64, BlockId), Propose>,
+}
+
+impl Blocks {
+    /// Nothing but a head.
+    pub(crate) fn new(head: Head) -> Self {
+        Self { head, by_id: BTreeMap::new(), decided: BTreeMap::new() }
+    }
+
+    /// The newest decided block.
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// An undecided block.
+    pub(crate) fn get(&self, id: &BlockId) -> Option<&Block> {
+        self.by_id.get(id)
+    }
+
+    /// An undecided block, to change.
+    pub(crate) fn get_mut(&mut self, id: &BlockId) -> Option<&mut Block> {
+        self.by_id.get_mut(id)
+    }
+
+    /// The undecided blocks, by id.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&BlockId, &Block)> {
+        self.by_id.iter()
+    }
+
+    /// Adds an undecided block, or one whose body outlived its decision.
+    pub(crate) fn insert(&mut self, block: Block) {
+        let (id, height) = (block.propose.header.id(), block.propose.header.height);
+        if height > self.head.header.height {
+            self.by_id.insert(id, block);
+        } else {
+            self.decided.insert((height, id), block.propose);
+        }
+    }
+
+    /// Forgets an undecided block, so that it can be proposed here again.
+    pub(crate) fn forget(&mut self, id: &BlockId) {
+        self.by_id.remove(id);
+    }
+
+    /// The proposal of a block, decided or not, if it may be shown.
+    pub(crate) fn proposal(&self, id: &BlockId) -> Option<&Propose> {
+        let decided = || self.decided.iter().find(|((_, held), _)| held == id);
+        match self.by_id.get(id) {
+            Some(block) => block.is_released.then_some(&block.propose),
+            None => decided().map(|(_, propose)| propose),
+        }
+    }
+
+    /// Whether the state after a block is here.
+    pub(crate) fn is_executed(&self, id: &BlockId) -> bool {
+        *id == self.head.id || self.by_id.get(id).is_some_and(|block| block.check == Check::Valid)
+    }
+
+    /// The header of the head or of an undecided block.
+    pub(crate) fn header(&self, id: &BlockId) -> Option<&BlockHeader> {
+        if *id == self.head.id {
+            return Some(&self.head.header);
+        }
+        self.by_id.get(id).map(|block| &block.propose.header)
+    }
+
+    /// The way from a block down to the head.
+    pub(crate) fn path(&self, to: Candidate) -> Path {
+        let (mut path, mut id) = (Vec::new(), to.block);
+        while id != self.head.id {
+            let Some(block) = self.by_id.get(&id) else {
+                // Only what could still be above the head can be missing.
+                let is_above = to.height > self.head.header.height + path.len() as u64;
+                return if is_above { Path::Missing(id) } else { Path::Conflict };
+            };
+            path.push(id);
+            id = block.propose.header.parent;
+        }
+        path.reverse();
+        Path::Complete(path)
+    }
+
+    /// Makes a child of the head the head. Returns what can never be decided any more: blocks beside it and their
+    /// descendants, with whether a body is recorded.
+    pub(crate) fn advance(&mut self, id: BlockId) -> Vec<(BlockId, bool)> {
+        let Some(block) = self.by_id.remove(&id) else { return Vec::new() };
+        let header = block.propose.header.clone();
+        self.decided.insert((header.height, id), block.propose);
+        self.head = Head { id, header };
+        self.prune()
+    }
+
+    /// Keys of the bodies decided up to a height, which leave with this call.
+    pub(crate) fn take_decided(&mut self, height: u64) -> Vec<BlockId> {
+        let kept = self.decided.split_off(&(height.saturating_add(1), BlockId::ZERO));
+        std::mem::replace(&mut self.decided, kept).into_keys().map(|(_, id)| id).collect()
+    }
+
+    fn prune(&mut self) -> Vec<(BlockId, bool)> {
+        let mut order: Vec<(u64, BlockId)> =
+            self.by_id.iter().map(|(id, block)| (block.propose.header.height, *id)).collect();
+        order.sort_unstable();
+        let mut removed = BTreeSet::new();
+        for (height, id) in order {
+            let Some(block) = self.by_id.get(&id) else { continue };
+            let parent = block.propose.header.parent;
+            let next = self.head.header.height + 1;
+            // A descendant of the head is higher, and proposed in a later view.
+            let is_late = block.propose.header.view <= self.head.header.view;
+            let is_beside = height < next || is_late || (height == next && parent != self.head.id);
+            if is_beside || removed.contains(&parent) {
+                removed.insert(id);
+            }
+        }
+        let take = |id: BlockId| (id, self.by_id.remove(&id).is_some_and(|block| block.is_stored));
+        removed.into_iter().map(take).collect()
+    }
+}

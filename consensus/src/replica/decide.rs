@@ -1,0 +1,113 @@
+//! Finality: what a finalization decides, and what is forgotten then (SPEC 3.5 finality, 3.10 GC).
+
+use ledger_types::BlockId;
+use ledger_types::certificate::{Candidate, Certificate, VoteKind};
+
+use super::release::Held;
+use super::state::Replica;
+use crate::blocks::{Check, Path};
+use crate::effect::Effect;
+use crate::ignored::Ignored;
+use crate::record::{Record, RecordKey};
+
+impl Replica {
+    /// Keeps a finalization and raises the floor to its view.
+    pub(super) fn on_finalization(
+        &mut self,
+        candidate: Candidate,
+        certificate: Certificate,
+    ) -> Result<(), Ignored> {
+        if candidate.view < self.safety.floor() {
+            return Err(Ignored::Stale);
+        }
+        if candidate.view == self.safety.floor() {
+            let held = self.highest_finalization().filter(|held| held.view() == candidate.view).cloned();
+            let Some(held) = held else { return Err(Ignored::Stale) };
+            if held.certified() != certificate.certified() {
+                self.halt("two blocks are final in one view", vec![held, certificate]);
+            }
+            return Err(Ignored::Duplicate);
+        }
+        self.journal.put(Record::Certificate(certificate.clone()));
+        self.safety.raise_floor(&mut self.journal, candidate.view);
+        self.views.drop_to_floor(candidate.view, self.committee.epoch(), &mut self.journal);
+        self.finalizations.insert(candidate.height, certificate);
+        self.timers.on_final();
+        Ok(())
+    }
+
+    /// Decides blocks in height order up to the highest finalization, as far as they are executed here.
+    pub(super) fn decide(&mut self) -> bool {
+        let Some(target) = self.highest_finalization().and_then(|held| held.certified().candidate()) else {
+            return false;
+        };
+        let head = self.blocks.head();
+        if target.height < head.header.height {
+            return false;
+        }
+        match self.blocks.path(target) {
+            Path::Missing(_) => false,
+            Path::Conflict => {
+                let certificates = self.finalizations.values().cloned().collect();
+                self.halt("a finalization contradicts the committed chain", certificates);
+                false
+            }
+            Path::Complete(path) => path.into_iter().filter(|block| self.decide_block(*block)).count() > 0,
+        }
+    }
+
+    fn decide_block(&mut self, id: BlockId) -> bool {
+        let Some(block) = self.blocks.get(&id) else { return false };
+        let header = block.propose.header.clone();
+        if header.parent != self.blocks.head().id {
+            return false;
+        }
+        // Its own finalization, or the nearest descendant's.
+        let Some(certificate) =
+            self.finalizations.range(header.height..).next().map(|(_, held)| held.clone())
+        else {
+            return false;
+        };
+        match block.check {
+            Check::Valid => {}
+            Check::Invalid => {
+                self.halt("a final block came out different when executed here", vec![certificate]);
+                return false;
+            }
+            Check::Waiting | Check::Asked => return false,
+        }
+        self.journal.put(Record::FinalizedAt { height: header.height, certificate: certificate.clone() });
+        for (abandoned, is_stored) in self.blocks.advance(id) {
+            if is_stored {
+                self.journal.delete(RecordKey::Body { block: abandoned });
+            }
+            self.effects.push(Effect::Abandon { block: abandoned });
+        }
+        let commit = Held::Commit { block: id, header: Box::new(header), certificate: Box::new(certificate) };
+        self.held.push_back(self.journal.hold(commit));
+        true
+    }
+
+    /// Drops bodies that the block file holds, and finalizations that are needed no more.
+    pub(super) fn on_durable(&mut self, height: u64) -> Result<(), Ignored> {
+        let height = height.min(self.blocks.head().header.height);
+        for block in self.blocks.take_decided(height) {
+            self.journal.delete(RecordKey::Body { block });
+        }
+        let highest = self.finalizations.keys().next_back().copied();
+        let needless: Vec<u64> = self
+            .finalizations
+            .range(..=height)
+            .map(|(height, _)| *height)
+            .filter(|it| Some(*it) != highest)
+            .collect();
+        let epoch = self.committee.epoch();
+        for height in needless {
+            if let Some(certificate) = self.finalizations.remove(&height) {
+                let view = certificate.view();
+                self.journal.delete(RecordKey::Certificate { kind: VoteKind::Finalize, epoch, view });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! Everything executed again from block 0, into a temporary ledger beside the files, and compared record by record.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ledger_types::family::FamilyRegistry;
+use ledger_types::{Block, Verified};
+
+use super::files::Files;
+use crate::chain::{GenesisBlock, Ledger, LedgerError, OpenOptions};
+use crate::reader::Head;
+use crate::store::{File, StoreError, schema};
+
+/// Blocks in one commit: a disk sync each would take most of the time.
+const BLOCKS_PER_COMMIT: usize = 64;
+
+/// A ledger in a directory of its own, removed with it.
+struct Replay {
+    ledger: Option<Ledger>,
+    directory: PathBuf,
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if let Some(ledger) = self.ledger.take() {
+            ledger.close();
+        }
+        // What is left after a failure here is removed by the next check.
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Executes the blocks up to the head again. `progress` is told each height.
+pub(super) fn check(
+    files: &Files,
+    directory: &Path,
+    registry: Arc<dyn FamilyRegistry>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), LedgerError> {
+    let head = Head::of(&files.block)?.map_or(0, |head| head.height);
+    let derived = [&files.receipts, &files.merkle];
+    let heads = [Head::of(derived[0])?, Head::of(derived[1])?];
+    let ends_at =
+        |height: u64| move |(_, head): &(&File, Option<Head>)| head.is_some_and(|head| head.height == height);
+    let map_bytes = [&files.block, &files.receipts, &files.merkle].map(File::map_bytes).into_iter().max();
+    let replay = open(directory, map_bytes.unwrap_or_default(), &stored(&files.block, 0)?, registry)?;
+    let ledger = replay.ledger.as_ref().expect("invariant: closed only by drop");
+    let mut executed = Vec::new();
+    for height in 0..=head {
+        if height > 0 {
+            executed.push(ledger.replay(&stored(&files.block, height)?)?);
+        }
+        let mut ending = derived.into_iter().zip(heads).filter(ends_at(height)).peekable();
+        if executed.len() == BLOCKS_PER_COMMIT || ending.peek().is_some() {
+            ledger.commit(&std::mem::take(&mut executed))?;
+        }
+        ending.try_for_each(|(file, _)| compare(file, ledger))?;
+        progress(height);
+    }
+    Ok(())
+}
+
+fn open(
+    directory: &Path,
+    map_bytes: usize,
+    first: &Block,
+    registry: Arc<dyn FamilyRegistry>,
+) -> Result<Replay, LedgerError> {
+    let directory = directory.join("verify-replay");
+    // Ours alone, since we hold the data directory: a crash left it.
+    if directory.exists() {
+        std::fs::remove_dir_all(&directory)
+            .map_err(|source| LedgerError::Directory { path: directory.clone(), source })?;
+    }
+    let (found, header) = (Box::new(first.id()), first.header.clone());
+    let mut replay = Replay { ledger: None, directory: directory.clone() };
+    let ledger = Ledger::open(&OpenOptions {
+        directory,
+        map_bytes,
+        rebuild: false,
+        genesis: GenesisBlock {
+            network_id: header.network_id,
+            cfg_hash: header.cfg_hash,
+            time_ms: header.time_ms,
+            batches: first.batches().cloned().map(Verified::of_final_block).collect(),
+        },
+        registry,
+    })?;
+    let expected = Box::new(ledger.head().id);
+    replay.ledger = Some(ledger);
+    if expected != found {
+        return Err(LedgerError::OtherGenesis { found, expected });
+    }
+    Ok(replay)
+}
+
+/// A block that was checked before.
+fn stored(blocks: &File, height: u64) -> Result<Block, StoreError> {
+    let damaged = |reason: String| StoreError::damaged(blocks.name(), format!("block {height}"), reason);
+    let record = blocks.read()?.get_copy(&schema::block_by_height(height))?;
+    let record = record.filter(|record| record.len() >= 64).ok_or_else(|| damaged("missing".to_owned()))?;
+    Block::decode(record.slice(64..)).map_err(|error| damaged(error.to_string()))
+}
+
+/// Compares a file with the one of the same name in the replay.
+fn compare(file: &File, replay: &Ledger) -> Result<(), StoreError> {
+    let reader = replay.reader();
+    let committed = reader.committed();
+    let other = if file.name() == committed.merkle.name() { &committed.merkle } else { &committed.receipts };
+    let (ours, theirs) = (file.read()?, other.read()?);
+    let damaged =
+        |key: &[u8], reason| StoreError::damaged(file.name(), data_encoding::HEXLOWER.encode(key), reason);
+    ours.for_each(&[], |key, value| match theirs.get(key)? {
+        Some(expected) if expected == value => Ok(()),
+        Some(_) => Err(damaged(key, "execution gives another value")),
+        None => Err(damaged(key, "execution does not give it")),
+    })?;
+    theirs.for_each(&[], |key, _| match ours.get(key)? {
+        Some(_) => Ok(()),
+        None => Err(damaged(key, "missing, but execution gives it")),
+    })
+}

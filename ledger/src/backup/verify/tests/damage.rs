@@ -1,0 +1,217 @@
+use std::sync::Arc;
+
+use ledger_types::family::{ApplyError, Context, FamilyDescription, FamilyRegistry, TransactionFamily};
+use ledger_types::{BlockId, Transaction};
+
+use super::sample::{FINALIZED, Sample, finalization, history, several};
+use crate::backup::verify::files::Files;
+use crate::backup::verify::replay;
+use crate::chain::LedgerError;
+use crate::state::flat;
+use crate::store::{ConsensusFile, FileKind, StoreError, schema};
+use crate::testing::{NETWORK, address, options, put};
+
+/// The error must name the file, except that of a head: whose fault a height is, nobody can tell.
+fn assert_named(sample: &Sample, kind: FileKind, key: &[u8], what: &str) {
+    let error = sample.verify().expect_err(what);
+    let is_named = error.to_string().starts_with(kind.file_name());
+    assert!(is_named || key == schema::HEAD, "{what} of {key:02x?} in {kind:?}: {error}");
+    assert!(is_named || matches!(error, LedgerError::Ahead { .. }), "{what}: {error}");
+}
+
+#[test]
+fn every_record_is_missed_and_every_byte_counts() {
+    let sample = Sample::new();
+    let mut step = 0usize;
+    for kind in FileKind::ALL {
+        for (key, value) in sample.records(kind) {
+            // What a node did not vote for or lost, its consensus file does not tell.
+            if kind != FileKind::Consensus || key == schema::META {
+                sample.write(kind, &key, None);
+                assert_named(&sample, kind, &key, "a deleted record");
+            }
+            if !value.is_empty() {
+                // Another place in each record, so that all fields of a table have their turn.
+                step += 7;
+                let mut changed = value.clone();
+                changed[step % value.len()] ^= 1 << (step % 8);
+                sample.write(kind, &key, Some(&changed));
+                assert_named(&sample, kind, &key, "a changed byte");
+            }
+            sample.write(kind, &key, Some(&value));
+        }
+    }
+    sample.verify().unwrap();
+}
+
+#[test]
+fn every_byte_of_every_kind_of_record_counts() {
+    let sample = Sample::new();
+    for kind in FileKind::ALL {
+        let mut records = sample.records(kind);
+        records.reverse();
+        records.dedup_by_key(|(key, _)| key[0]);
+        for (key, value) in records {
+            for at in (0..value.len()).step_by(1 + value.len() / 40) {
+                let mut changed = value.clone();
+                changed[at] ^= 1;
+                sample.write(kind, &key, Some(&changed));
+                assert_named(&sample, kind, &key, "a changed byte");
+            }
+            sample.write(kind, &key, Some(&value));
+        }
+    }
+    sample.verify().unwrap();
+}
+
+#[test]
+fn a_record_that_nothing_makes_is_left_over() {
+    let sample = Sample::new();
+    for kind in FileKind::ALL {
+        let mut records = sample.records(kind);
+        records.dedup_by_key(|(key, _)| key[0]);
+        for (key, value) in records {
+            // What `mdb_load` into a file that is not empty leaves: a record of the right form, of another past.
+            let mut stray = key.clone();
+            stray.push(0);
+            sample.write(kind, &stray, Some(&value));
+            assert_named(&sample, kind, &stray, "a stray record");
+            sample.write(kind, &stray, None);
+        }
+        sample.write(kind, &[0xf0], Some(b"of no table"));
+        assert_named(&sample, kind, &[0xf0], "a record of no table");
+        sample.write(kind, &[0xf0], None);
+    }
+    sample.verify().unwrap();
+}
+
+#[test]
+fn a_whole_block_of_another_chain_does_not_fit() {
+    let (sample, mut history) = (Sample::new(), history());
+    // Only the ids differ from block 1 on: the same state, receipts and places.
+    history[0][1] = put(8, b"refuse");
+    let (key, other) = (schema::block_by_height(3), Sample::of(&history));
+    let block_3 = |sample: &Sample| {
+        let record = sample.records(FileKind::Block).into_iter().find(|(found, _)| *found == key).unwrap().1;
+        (BlockId(*record.first_chunk().unwrap()), record)
+    };
+    let ((ours, _), (theirs, record)) = (block_3(&sample), block_3(&other));
+    sample.write(FileKind::Block, &schema::height_by_block(&ours), None);
+    sample.write(FileKind::Block, &schema::height_by_block(&theirs), Some(&3u64.to_be_bytes()));
+    sample.write(FileKind::Block, &key, Some(&record));
+    let message = sample.verify().unwrap_err().to_string();
+    assert_eq!(message, "block-01.lmdb: record block 3 is damaged: the parent is not the block below");
+}
+
+#[test]
+fn a_whole_tree_of_another_state_does_not_fit() {
+    let (sample, mut history) = (Sample::new(), history());
+    history[0][0] = several(&[(1, b"x"), (2, b"b")]);
+    for (key, value) in Sample::of(&history).records(FileKind::Merkle) {
+        if key[0] == schema::STATE_NODE {
+            sample.write(FileKind::Merkle, &key, Some(&value));
+        }
+    }
+    let message = sample.verify().unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "merkle-01.lmdb: record state node 1/ is damaged: not the root in the block's header"
+    );
+}
+
+#[test]
+fn values_above_the_receipts_are_measured_by_the_tree() {
+    let (sample, short) = (Sample::new(), Sample::of_heights(3));
+    std::fs::copy(short.path(FileKind::Receipts), sample.path(FileKind::Receipts)).unwrap();
+    // Set in block 4, and never again.
+    let key = schema::state_value(&flat::key(&address(17), 4));
+    for (value, reason) in [
+        (Some(&b"\x01E"[..]), "not in the state tree of height 5"),
+        (Some(b"\x00"), "it has 5 leaves for 4 values"),
+        (None, "it has 5 leaves for 4 values"),
+    ] {
+        sample.write(FileKind::Merkle, &key, value);
+        let message = sample.verify().unwrap_err().to_string();
+        assert!(message.starts_with("merkle-01.lmdb") && message.ends_with(reason), "{message}");
+    }
+}
+
+#[test]
+fn a_finalization_must_be_of_the_block_of_its_height() {
+    let sample = Sample::new();
+    let head = sample.verify().unwrap().head;
+    let write = |change: (Vec<u8>, Option<Vec<u8>>)| {
+        let (consensus, _) = ConsensusFile::new(sample.open(FileKind::Consensus), NETWORK).unwrap();
+        consensus.write(&[change]).unwrap();
+        consensus.close();
+    };
+    let forged = (finalization(4, 4, BlockId::ZERO).0, Some(vec![0; 9]));
+    for (change, reason) in [
+        (finalization(4, 4, BlockId([1; 64])), "block 4 is not the one it finalizes"),
+        (finalization(4, 3, head.id), "it finalizes height 3 only"),
+        (finalization(4, 5, BlockId([1; 64])), "block 5 is not the one it finalizes"),
+        (forged, "a forged certificate"),
+    ] {
+        write(change);
+        let message = sample.verify().unwrap_err().to_string();
+        assert!(message.contains(&format!("record {FINALIZED:02x}0000000000000004")), "{message}");
+        assert!(message.contains(reason), "{message}");
+    }
+    write(finalization(4, 5, head.id));
+    write(finalization(0, 5, head.id));
+    assert!(sample.verify().unwrap_err().to_string().contains("block 0 is not voted on"));
+}
+
+/// A family that does nothing.
+struct Idle;
+
+impl TransactionFamily for Idle {
+    fn describe(&self) -> FamilyDescription {
+        FamilyDescription { names: &["put"], version: "1", namespaces: &[], commands: &[] }
+    }
+
+    fn apply(&self, _: &Transaction, _: &mut dyn Context) -> Result<(), ApplyError> {
+        Ok(())
+    }
+}
+
+impl FamilyRegistry for Idle {
+    fn find(&self, _: &str, _: &str) -> Option<&dyn TransactionFamily> {
+        Some(self)
+    }
+
+    fn describe_all(&self) -> Vec<FamilyDescription> {
+        vec![self.describe()]
+    }
+}
+
+#[test]
+fn families_that_give_something_else_are_found_by_execution() {
+    let sample = Sample::new();
+    let error = sample.verify_with(Some(Arc::new(Idle))).unwrap_err();
+    assert!(matches!(error, LedgerError::OtherGenesis { .. }), "{error}");
+    assert_eq!(std::fs::read_dir(sample.directory()).unwrap().count(), 4, "the replay is removed");
+}
+
+#[test]
+fn a_record_that_execution_does_not_give_is_named() {
+    let sample = Sample::new();
+    for kind in [FileKind::Receipts, FileKind::Merkle] {
+        let records = sample.records(kind);
+        let (key, value) = &records[records.len() / 2];
+        let changed = [&value[..], &[0]].concat();
+        for (key, value) in [(key, Some(&changed[..])), (key, None), (&vec![0xf0], Some(&changed[..]))] {
+            let before = records.iter().find(|(found, _)| found == key).map(|(_, value)| &value[..]);
+            sample.write(kind, key, value);
+            let files = Files::open(&sample.directory(), None).unwrap();
+            let registry = options(&sample.directory()).registry;
+            let error = replay::check(&files, &sample.directory(), registry, &mut |_| {});
+            files.close();
+            let Err(LedgerError::Store(StoreError::Damaged { file, record, .. })) = error else {
+                panic!("{error:?}");
+            };
+            assert_eq!((&*file, record), (kind.file_name(), data_encoding::HEXLOWER.encode(key)));
+            sample.write(kind, key, before);
+        }
+    }
+}

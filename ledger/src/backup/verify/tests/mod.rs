@@ -1,0 +1,3 @@
+mod clean;
+mod damage;
+mod sample;
