@@ -21,30 +21,15 @@ impl Files {
     /// Opens all four; without an expected network, the first block tells the network.
     pub(super) fn open(directory: &Path, expected: Option<NetworkId>) -> Result<Self, LedgerError> {
         check_presence(directory)?;
-        let mut opened = Vec::new();
-        let result = FileKind::ALL.into_iter().try_for_each(|kind| {
-            opened.push(open_file(&directory.join(kind.file_name()))?);
-            Ok(())
-        });
-        let network_id = match result.and_then(|()| network_of(&opened, expected)) {
-            Ok(network_id) => network_id,
-            Err(error) => {
-                opened.into_iter().for_each(File::close);
-                return Err(error.into());
-            }
-        };
+        let opened = FileKind::ALL
+            .into_iter()
+            .map(|kind| open_file(&directory.join(kind.file_name())))
+            .collect::<Result<Vec<_>, _>>()?;
+        let network_id = network_of(&opened, expected)?;
         let [block, merkle, receipts, consensus] =
             opened.try_into().ok().expect("invariant: one opened file a kind");
         let (consensus, _) = ConsensusFile::new(consensus, network_id)?;
         Ok(Self { network_id, block, merkle, receipts, consensus })
-    }
-
-    /// Closes the files and removes their lock files.
-    pub(super) fn close(self) {
-        self.block.close();
-        self.merkle.close();
-        self.receipts.close();
-        self.consensus.close();
     }
 }
 

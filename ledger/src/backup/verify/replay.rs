@@ -14,19 +14,31 @@ use crate::store::{File, StoreError, schema};
 /// Blocks in one commit: a disk sync each would take most of the time.
 const BLOCKS_PER_COMMIT: usize = 64;
 
-/// A ledger in a directory of its own, removed with it.
+/// A temporary ledger. The ledger is dropped first, then its directory is removed.
 struct Replay {
-    ledger: Option<Ledger>,
-    directory: PathBuf,
+    ledger: Ledger,
+    _directory: Temporary,
 }
 
-impl Drop for Replay {
-    fn drop(&mut self) {
-        if let Some(ledger) = self.ledger.take() {
-            ledger.close();
+/// A directory that is removed at the end.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    /// Takes a directory in a data directory, which we hold: what is there already is from a check that was killed.
+    fn new(data: &Path) -> Result<Self, LedgerError> {
+        let path = data.join("verify-replay");
+        if path.exists() {
+            std::fs::remove_dir_all(&path)
+                .map_err(|source| LedgerError::Directory { path: path.clone(), source })?;
         }
-        // What is left after a failure here is removed by the next check.
-        let _ = std::fs::remove_dir_all(&self.directory);
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed by the next check.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -44,7 +56,7 @@ pub(super) fn check(
         |height: u64| move |(_, head): &(&File, Option<Head>)| head.is_some_and(|head| head.height == height);
     let map_bytes = [&files.block, &files.receipts, &files.merkle].map(File::map_bytes).into_iter().max();
     let replay = open(directory, map_bytes.unwrap_or_default(), &stored(&files.block, 0)?, registry)?;
-    let ledger = replay.ledger.as_ref().expect("invariant: closed only by drop");
+    let ledger = &replay.ledger;
     let mut executed = Vec::new();
     for height in 0..=head {
         if height > 0 {
@@ -66,16 +78,10 @@ fn open(
     first: &Block,
     registry: Arc<dyn FamilyRegistry>,
 ) -> Result<Replay, LedgerError> {
-    let directory = directory.join("verify-replay");
-    // Ours alone, since we hold the data directory: a crash left it.
-    if directory.exists() {
-        std::fs::remove_dir_all(&directory)
-            .map_err(|source| LedgerError::Directory { path: directory.clone(), source })?;
-    }
+    let directory = Temporary::new(directory)?;
     let (found, header) = (Box::new(first.id()), first.header.clone());
-    let mut replay = Replay { ledger: None, directory: directory.clone() };
     let ledger = Ledger::open(&OpenOptions {
-        directory,
+        directory: directory.0.clone(),
         map_bytes,
         rebuild: false,
         genesis: GenesisBlock {
@@ -87,11 +93,10 @@ fn open(
         registry,
     })?;
     let expected = Box::new(ledger.head().id);
-    replay.ledger = Some(ledger);
-    if expected != found {
-        return Err(LedgerError::OtherGenesis { found, expected });
+    match expected == found {
+        true => Ok(Replay { ledger, _directory: directory }),
+        false => Err(LedgerError::OtherGenesis { found, expected }),
     }
-    Ok(replay)
 }
 
 /// A block that was checked before.

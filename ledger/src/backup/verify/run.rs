@@ -63,9 +63,7 @@ pub fn verify(
 ) -> Result<Summary, LedgerError> {
     let _lock = FileLock::take(&options.directory.join("node.lock"))?;
     let files = Files::open(&options.directory, options.genesis.map(|genesis| genesis.network_id))?;
-    let checked = check(&files, options, progress);
-    files.close();
-    checked
+    check(&files, options, progress)
 }
 
 fn check(

@@ -92,7 +92,7 @@ fn finalizations_may_be_lost_or_ahead_or_of_a_descendant() {
     let lost = (finalization(3, 3, BlockId::ZERO).0, None);
     let changes = [lost, finalization(4, 5, head.id), finalization(6, 7, BlockId([1; 64]))];
     consensus.write(&changes).unwrap();
-    consensus.close();
+    drop(consensus);
     let summary = sample.verify().unwrap();
     assert_eq!((summary.finalizations, summary.finalized_ahead), (Some(4), 1));
 }

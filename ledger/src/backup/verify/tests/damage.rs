@@ -143,7 +143,6 @@ fn a_finalization_must_be_of_the_block_of_its_height() {
     let write = |change: (Vec<u8>, Option<Vec<u8>>)| {
         let (consensus, _) = ConsensusFile::new(sample.open(FileKind::Consensus), NETWORK).unwrap();
         consensus.write(&[change]).unwrap();
-        consensus.close();
     };
     let forged = (finalization(4, 4, BlockId::ZERO).0, Some(vec![0; 9]));
     for (change, reason) in [
@@ -206,7 +205,7 @@ fn a_record_that_execution_does_not_give_is_named() {
             let files = Files::open(&sample.directory(), None).unwrap();
             let registry = options(&sample.directory()).registry;
             let error = replay::check(&files, &sample.directory(), registry, &mut |_| {});
-            files.close();
+            drop(files);
             let Err(LedgerError::Store(StoreError::Damaged { file, record, .. })) = error else {
                 panic!("{error:?}");
             };

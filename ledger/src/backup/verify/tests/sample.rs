@@ -61,7 +61,6 @@ impl Sample {
             ledger.consensus().write(&[finalization(height, height, block)]).unwrap();
         }
         ledger.consensus().write(&[(vec![0x06], Some(vec![5]))]).unwrap();
-        ledger.close();
         sample
     }
 
@@ -88,7 +87,6 @@ impl Sample {
             None => writer.delete(key).unwrap(),
         }
         writer.commit().unwrap();
-        file.close();
     }
 
     pub(super) fn records(&self, kind: FileKind) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -99,7 +97,6 @@ impl Sample {
             Ok::<_, crate::store::StoreError>(())
         };
         file.read().unwrap().for_each(&[], visit).unwrap();
-        file.close();
         records
     }
 
