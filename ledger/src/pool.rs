@@ -49,10 +49,18 @@ struct Inner {
     bytes: usize,
 }
 
+/// When a batch came.
+#[derive(Clone, Copy)]
+struct Since {
+    ms: u64,
+    /// The committed height.
+    height: u64,
+}
+
 struct Pooled {
     batch: Arc<Verified<Batch>>,
     arrival: u64,
-    since_ms: u64,
+    since: Since,
     bytes: usize,
     /// The dependency it waits for, while it waits.
     missing: Option<String>,
@@ -100,7 +108,8 @@ impl Pool {
         {
             return Err(AdmitError::Full { batches: inner.batches.len(), bytes: inner.bytes });
         }
-        admitted.into_iter().for_each(|(batch, missing)| inner.insert(batch, missing, now_ms));
+        let since = Since { ms: now_ms, height: reader.head().height };
+        admitted.into_iter().for_each(|(batch, missing)| inner.insert(batch, missing, since));
         Ok(())
     }
 
@@ -119,14 +128,18 @@ impl Pool {
         let inner = self.inner.lock();
         let ready = inner.ready.values().take(limit).map(|id| &inner.batches[id]);
         ready
-            .map(|pooled| Candidate { batch: pooled.batch.clone(), waited_enough: pooled.waited_enough })
+            .map(|pooled| Candidate {
+                batch: pooled.batch.clone(),
+                waited_enough: pooled.waited_enough,
+                since_height: pooled.since.height,
+            })
             .collect()
     }
 
     /// Since when the oldest batch that may go into a block is here; `None` when there is none.
     pub fn pending_since_ms(&self) -> Option<u64> {
         let inner = self.inner.lock();
-        inner.ready.values().next().map(|id| inner.batches[id].since_ms)
+        inner.ready.values().next().map(|id| inner.batches[id].since.ms)
     }
 
     /// Batches here, and their bytes.
@@ -169,7 +182,7 @@ impl Pool {
         let expired: Vec<BatchId> = inner
             .waiting
             .values()
-            .take_while(|id| now_ms.saturating_sub(inner.batches[*id].since_ms) >= limits::DEPENDENCY_WAIT_MS)
+            .take_while(|id| now_ms.saturating_sub(inner.batches[*id].since.ms) >= limits::DEPENDENCY_WAIT_MS)
             .copied()
             .collect();
         for id in &expired {
@@ -183,7 +196,7 @@ impl Pool {
 }
 
 impl Inner {
-    fn insert(&mut self, batch: Verified<Batch>, missing: Option<String>, since_ms: u64) {
+    fn insert(&mut self, batch: Verified<Batch>, missing: Option<String>, since: Since) {
         let (id, bytes) = (batch.id, batch.encoded_len());
         let arrival = self.next_arrival;
         self.next_arrival += 1;
@@ -192,7 +205,7 @@ impl Inner {
         self.transactions.extend(batch.transactions.iter().map(|transaction| transaction.id));
         self.wake(&batch);
         let batch = Arc::new(batch);
-        let pooled = Pooled { batch, arrival, since_ms, bytes, missing: None, waited_enough: false };
+        let pooled = Pooled { batch, arrival, since, bytes, missing: None, waited_enough: false };
         self.batches.insert(id, pooled);
         self.set_missing(&id, missing);
     }
@@ -269,7 +282,7 @@ mod tests {
 
     use super::{AdmitError, Pool};
     use crate::Ledger;
-    use crate::testing::{address, batch, commit, options, put};
+    use crate::testing::{address, batch, build_of, build_on, commit, options, put};
 
     fn ledger() -> (tempfile::TempDir, Ledger) {
         let directory = tempfile::tempdir().unwrap();
@@ -357,5 +370,23 @@ mod tests {
         assert!(matches!(refused, Err(AdmitError::Full { .. })));
         assert_eq!(pool.size(), before);
         pool.admit(vec![put(1, b"small")], &ledger.reader(), 0).unwrap();
+    }
+
+    #[test]
+    fn a_rejected_batch_is_rejected_once_and_may_come_again() {
+        let (_directory, ledger) = ledger();
+        let pool = Pool::new();
+        let bad = put(2, b"refuse");
+        pool.admit(vec![bad.clone()], &ledger.reader(), 0).unwrap();
+        let stale = pool.candidates(10);
+        let first = build_of(&ledger, stale.clone());
+        assert_eq!(first.block().rejections().count(), 1);
+        // On top of it, whether it is committed already or not, the same arrival is not decided again.
+        assert_eq!(build_on(&ledger, &first, stale.clone()).block().entries.len(), 0);
+        ledger.commit(std::slice::from_ref(&first)).unwrap();
+        assert_eq!(build_of(&ledger, stale).block().entries.len(), 0);
+        pool.remove_decided(first.block());
+        pool.admit(vec![bad], &ledger.reader(), 0).unwrap();
+        assert_eq!(build_of(&ledger, pool.candidates(10)).block().rejections().count(), 1);
     }
 }

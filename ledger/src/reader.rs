@@ -225,7 +225,7 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read or the record is damaged.
     pub fn receipt(&self, id: &TransactionId) -> Result<Option<Receipt>, ReadError> {
-        let Some(value) = self.pinned(&schema::receipt(id))? else { return Ok(None) };
+        let Some((_, value)) = self.pinned(&schema::receipt(id))? else { return Ok(None) };
         let receipt = Receipt::decode(value);
         receipt.map(Some).map_err(|error| StoreError::damaged(self.0.receipts.name(), id.to_string(), error))
     }
@@ -235,7 +235,7 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read or the record is damaged.
     pub fn rejection(&self, id: &BatchId) -> Result<Option<Rejection>, ReadError> {
-        let Some(value) = self.pinned(&schema::rejection(id))? else { return Ok(None) };
+        let Some((_, value)) = self.pinned(&schema::rejection(id))? else { return Ok(None) };
         let mut reader = codec::Reader::new(value);
         let rejection = Rejection::decode(&mut reader).and_then(|found| reader.finish().map(|()| found));
         rejection
@@ -243,14 +243,20 @@ impl Reader {
             .map_err(|error| StoreError::damaged(self.0.receipts.name(), id.to_string(), error))
     }
 
-    /// A record of the receipts file: its height, and what follows when that is committed.
-    fn pinned(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+    /// The height of the newest rejection of a batch.
+    pub(crate) fn rejection_height(&self, id: &BatchId) -> Result<Option<u64>, ReadError> {
+        Ok(self.pinned(&schema::rejection(id))?.map(|(height, _)| height))
+    }
+
+    /// A record of the receipts file: its height, and what follows; `None` above the head.
+    fn pinned(&self, key: &[u8]) -> Result<Option<(u64, Bytes)>, ReadError> {
         let Some(value) = self.0.receipts.read()?.get_copy(key)? else { return Ok(None) };
         let Some((height, _)) = value.split_first_chunk::<8>() else {
             let record = data_encoding::HEXLOWER.encode(key);
             return Err(StoreError::damaged(self.0.receipts.name(), record, "shorter than a height"));
         };
-        Ok(self.is_committed(u64::from_be_bytes(*height)).then(|| value.slice(8..)))
+        let height = u64::from_be_bytes(*height);
+        Ok(self.is_committed(height).then(|| (height, value.slice(8..))))
     }
 
     /// The value at an address after the block of a height.

@@ -8,7 +8,9 @@ use ledger_types::family::{ApplyError, Context, FamilyDescription, FamilyRegistr
 use ledger_types::hash::sha512;
 use ledger_types::proto::client as proto;
 use ledger_types::signature::Curve;
-use ledger_types::{Address, Batch, ConfigHash, NetworkId, PrivateKey, Transaction, ValidatorId, Verified};
+use ledger_types::{
+    Address, Batch, BlockId, ConfigHash, NetworkId, PrivateKey, Transaction, ValidatorId, Verified,
+};
 use prost::Message as _;
 
 use crate::execute::{Candidate, Executed, Slot};
@@ -112,18 +114,36 @@ pub(crate) fn options(directory: &Path) -> OpenOptions {
 
 /// Builds a block of these batches on the head.
 pub(crate) fn build(ledger: &Ledger, batches: &[Verified<Batch>]) -> Arc<Executed> {
+    let since_height = ledger.head().height;
+    let candidate = |batch: &Verified<Batch>| Candidate {
+        batch: Arc::new(batch.clone()),
+        waited_enough: true,
+        since_height,
+    };
+    build_of(ledger, batches.iter().map(candidate).collect())
+}
+
+/// Builds a block of these candidates on the head.
+pub(crate) fn build_of(ledger: &Ledger, candidates: Vec<Candidate>) -> Arc<Executed> {
     let head = ledger.head();
+    build_at(ledger, head.id, head.height + 1, candidates)
+}
+
+/// Builds a block of these candidates on an executed block.
+pub(crate) fn build_on(ledger: &Ledger, parent: &Executed, candidates: Vec<Candidate>) -> Arc<Executed> {
+    build_at(ledger, parent.id(), parent.header().height + 1, candidates)
+}
+
+fn build_at(ledger: &Ledger, parent: BlockId, height: u64, candidates: Vec<Candidate>) -> Arc<Executed> {
     let slot = Slot {
         network_id: NETWORK,
         cfg_hash: ConfigHash([3; 32]),
         epoch: 0,
-        view: head.height + 1,
+        view: height,
         proposer: ValidatorId { cluster: 0, node: 0 },
-        time_ms: head.height + 2,
+        time_ms: height + 1,
     };
-    let candidates =
-        batches.iter().map(|batch| Candidate { batch: Arc::new(batch.clone()), waited_enough: true });
-    ledger.build(&head.id, &slot, candidates, usize::MAX).unwrap().0
+    ledger.build(&parent, &slot, candidates, usize::MAX).unwrap().0
 }
 
 /// Commits a block of these batches on the head.

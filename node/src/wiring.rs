@@ -14,7 +14,7 @@ use ledger_types::signature::Curve;
 use ledger_types::topology::{Cluster, NetKey, Validator};
 use ledger_types::{PrivateKey, PublicKey, ValidatorId, VoteKey, setting};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{self, Clock};
@@ -118,6 +118,11 @@ impl Node {
                 topology: self.genesis.topology.clone(),
             }),
         };
+        // Before anybody is told that the node is up: from then on a signal means a clean stop.
+        let signals = {
+            let _runtime = runtime.enter();
+            StopSignals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? }
+        };
         started(&Started {
             home: &self.home,
             genesis: &self.genesis,
@@ -127,7 +132,7 @@ impl Node {
             is_new: self.is_new,
         });
         let router = api::router(state, ApiLimits::default());
-        let served = runtime.block_on(serve(listener, router, &engine));
+        let served = runtime.block_on(serve(listener, router, &engine, signals));
         // Requests that still read the ledger end before it is closed.
         drop(runtime);
         let fault = engine.handle().fault();
@@ -138,10 +143,20 @@ impl Node {
     }
 }
 
+/// The signals that stop a node.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
 /// Serves until a signal or a fatal fault, then lets requests in progress end.
-async fn serve(listener: TcpListener, router: axum::Router, engine: &Engine) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+async fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    engine: &Engine,
+    signals: StopSignals,
+) -> Result<()> {
+    let StopSignals { mut terminate, mut interrupt } = signals;
     let stop = CancellationToken::new();
     let limits = ApiLimits::default();
     let serving = api::serve(listener, router, &limits, stop.clone().cancelled_owned());

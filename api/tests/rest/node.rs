@@ -170,8 +170,11 @@ impl Node {
             time_ms: 1_000 + head.height,
         };
         let candidates = self.held.batches.lock().clone();
-        let candidates =
-            candidates.into_iter().map(|batch| Candidate { batch: Arc::new(batch), waited_enough: true });
+        let candidates = candidates.into_iter().map(|batch| Candidate {
+            batch: Arc::new(batch),
+            waited_enough: true,
+            since_height: head.height,
+        });
         let (executed, _) = self.ledger.build(&head.id, &slot, candidates, usize::MAX).unwrap();
         self.ledger.commit(&[executed]).unwrap();
         self.held.batches.lock().clear();

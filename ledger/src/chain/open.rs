@@ -92,10 +92,11 @@ impl Ledger {
             time_ms: genesis.time_ms,
         };
         let nothing = ParentView::new(self.reader(), None, Vec::new());
-        let candidates = genesis
-            .batches
-            .iter()
-            .map(|batch| Candidate { batch: Arc::new(batch.clone()), waited_enough: true });
+        let candidates = genesis.batches.iter().map(|batch| Candidate {
+            batch: Arc::new(batch.clone()),
+            waited_enough: true,
+            since_height: 0,
+        });
         let executed = self.executor.build(&nothing, &slot, candidates, usize::MAX)?.executed;
         if let Some(rejection) = executed.block().rejections().next() {
             return Err(LedgerError::Genesis(rejection.message.clone()));
@@ -174,8 +175,9 @@ impl Ledger {
 
 fn open_file(directory: &Path, kind: FileKind, map_bytes: usize) -> Result<File, StoreError> {
     let durability = match kind {
-        FileKind::Consensus => Durability::EveryCommit,
-        FileKind::Block | FileKind::Merkle | FileKind::Receipts => Durability::UntilSync,
+        // The block file too: otherwise a power loss could leave receipts or state ahead of it.
+        FileKind::Consensus | FileKind::Block => Durability::EveryCommit,
+        FileKind::Merkle | FileKind::Receipts => Durability::UntilSync,
     };
     File::open(&directory.join(kind.file_name()), FileOptions { durability, map_bytes, must_exist: false })
 }

@@ -45,6 +45,8 @@ pub struct Candidate {
     pub batch: Arc<Verified<Batch>>,
     /// Whether a missing dependency rejects it now, instead of leaving it to wait.
     pub waited_enough: bool,
+    /// The committed height when it came: a rejection above this height has decided it.
+    pub since_height: u64,
 }
 
 /// One entry of a proposal, with the batch it speaks of.
@@ -89,6 +91,7 @@ pub struct Executed {
     tree: TreeUpdate,
     receipts: Vec<(TransactionId, Bytes)>,
     batches: BTreeSet<BatchId>,
+    decided: BTreeSet<BatchId>,
     transactions: BTreeSet<TransactionId>,
     contents: BTreeSet<Hash>,
 }
@@ -119,11 +122,11 @@ impl Executor {
     ) -> Result<Built, StoreError> {
         let mut run = Run::new(self, parent, slot.time_ms)?;
         let mut deferred = Vec::new();
-        for Candidate { batch, waited_enough } in candidates {
+        for Candidate { batch, waited_enough, since_height } in candidates {
             if run.transactions.len() >= max_transactions || run.is_full(&batch) {
                 break;
             }
-            if run.has_batch(&batch.id)? {
+            if run.has_batch(&batch.id)? || parent.has_rejection_above(&batch.id, since_height)? {
                 continue;
             }
             match run.execute(&batch)? {
@@ -313,6 +316,7 @@ impl<'a> Run<'a> {
             tree,
             receipts: self.receipts,
             batches: self.batches,
+            decided: self.decided,
             transactions: self.transactions,
             contents: self.contents,
         })
@@ -390,6 +394,11 @@ impl Executed {
 
     pub(crate) fn has_batch(&self, id: &BatchId) -> bool {
         self.batches.contains(id)
+    }
+
+    /// Whether an entry of the block decides the batch, in whatever way.
+    pub(crate) fn decides(&self, id: &BatchId) -> bool {
+        self.decided.contains(id)
     }
 
     pub(crate) fn has_transaction(&self, id: &TransactionId) -> bool {

@@ -56,6 +56,15 @@ impl ParentView {
         Ok(self.reader.batch_place(id)?.is_some_and(|place| self.is_below(place.height)))
     }
 
+    /// Whether the batch was rejected above a height. What a leader passes over; no rule for voters, since it asks how far
+    /// this node has committed.
+    pub(crate) fn has_rejection_above(&self, id: &BatchId, height: u64) -> Result<bool, StoreError> {
+        if self.layers.iter().any(|layer| layer.decides(id)) {
+            return Ok(true);
+        }
+        Ok(self.reader.rejection_height(id)?.is_some_and(|rejected| rejected > height))
+    }
+
     pub(crate) fn has_transaction(&self, id: &TransactionId) -> Result<bool, StoreError> {
         if self.layers.iter().any(|layer| layer.has_transaction(id)) {
             return Ok(true);
