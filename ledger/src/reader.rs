@@ -13,8 +13,9 @@ use ledger_types::{
 };
 use parking_lot::RwLock;
 
-use crate::state::{StateError, flat};
-use crate::state_file::{FlatView, store_error};
+use crate::roots;
+use crate::state::{JmtTree, StateError, StateProof, StateTree as _, flat};
+use crate::state_file::{FlatView, NodeView, store_error};
 use crate::store::{File, FileLock, StoreError, schema};
 
 /// The newest committed block.
@@ -44,6 +45,21 @@ pub struct TransactionPlace {
     pub batch: BatchPlace,
     /// The transaction's index in the batch.
     pub index: u32,
+}
+
+/// That an entry or a receipt is under a root in a block's header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inclusion {
+    /// The transaction that was asked for.
+    pub place: TransactionPlace,
+    /// What is hashed into the leaf, by [`roots::leaf`]: the encoded entry or receipt.
+    pub content: Bytes,
+    /// The leaf's index among all of the block.
+    pub index: usize,
+    /// The number of leaves, as the header has it.
+    pub count: usize,
+    /// The hashes beside the leaf's way to the root, lowest level first.
+    pub path: Vec<Hash>,
 }
 
 /// A range of state at a height.
@@ -279,6 +295,52 @@ impl Reader {
         range.map_err(|error| self.state_error(&error))
     }
 
+    /// The proof that an address has its value, or none, under the state root of a committed block. The value itself is
+    /// that of [`Reader::state`] at the same height.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a node is damaged, or the height is above the head.
+    pub fn state_proof(&self, address: &Address, height: u64) -> Result<StateProof, ReadError> {
+        let view = self.0.merkle.read()?;
+        let proof = JmtTree.prove(&NodeView(&view), height, address);
+        proof.map_err(|error| self.state_error(&error))
+    }
+
+    /// The proof that the batch of a committed transaction is an entry of its block.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the record is damaged.
+    pub fn transaction_proof(&self, id: &TransactionId) -> Result<Option<Inclusion>, ReadError> {
+        let Some(place) = self.transaction_place(id)? else { return Ok(None) };
+        let (height, index) = (place.batch.height, place.batch.entry as usize);
+        let damaged = |reason: &str| self.damaged(format!("block {height}"), reason);
+        let (_, body) = self.stored_block(height)?.ok_or_else(|| damaged("missing"))?;
+        let entries = encoded_entries(body).map_err(|error| damaged(&error.to_string()))?;
+        let inclusion = Inclusion::of(place, roots::ENTRIES, &entries, index);
+        inclusion.map(Some).ok_or_else(|| damaged("an index points beyond its entries"))
+    }
+
+    /// The proof that the receipt of a committed transaction is among those of its block.
+    ///
+    /// # Errors
+    /// When a file cannot be read or a record is damaged.
+    pub fn receipt_proof(&self, id: &TransactionId) -> Result<Option<Inclusion>, ReadError> {
+        let Some(place) = self.transaction_place(id)? else { return Ok(None) };
+        let height = place.batch.height;
+        let damaged = |reason: &str| self.damaged(format!("block {height}"), reason);
+        let block = self.block(height)?.ok_or_else(|| damaged("missing"))?;
+        let (mut receipts, mut index) = (Vec::new(), None);
+        for transaction in block.batches().flat_map(|batch| &batch.transactions) {
+            if transaction.id == *id {
+                index = Some(receipts.len());
+            }
+            let receipt = self.pinned(&schema::receipt(&transaction.id))?;
+            receipts.push(receipt.ok_or_else(|| damaged("a receipt is missing"))?.1);
+        }
+        let inclusion = index.and_then(|index| Inclusion::of(place, roots::RECEIPTS, &receipts, index));
+        inclusion.map(Some).ok_or_else(|| damaged("an indexed transaction is not in it"))
+    }
+
     fn state_error(&self, error: &StateError) -> StoreError {
         store_error(self.0.merkle.name(), error)
     }
@@ -286,6 +348,21 @@ impl Reader {
     fn damaged(&self, record: String, reason: impl std::fmt::Display) -> StoreError {
         StoreError::damaged(self.0.block.name(), record, reason)
     }
+}
+
+impl Inclusion {
+    fn of(place: TransactionPlace, domain: &[u8], contents: &[Bytes], index: usize) -> Option<Self> {
+        let leaves: Vec<Hash> = contents.iter().map(|content| roots::leaf(domain, content)).collect();
+        let path = roots::path(&leaves, index)?;
+        Some(Self { place, content: contents.get(index)?.clone(), index, count: leaves.len(), path })
+    }
+}
+
+/// The entries of an encoded block, encoded.
+fn encoded_entries(body: Bytes) -> Result<Vec<Bytes>, BlockError> {
+    let mut reader = codec::Reader::new(body);
+    let header = BlockHeader::decode(reader.bytes("header")?)?;
+    Ok((0..header.entry_count).map(|_| reader.bytes("entry")).collect::<Result<_, _>>()?)
 }
 
 /// Reads one entry of an encoded block without decoding the others.

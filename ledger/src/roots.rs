@@ -38,12 +38,23 @@ pub fn root(leaves: &[Hash]) -> Hash {
     MerkleTree::<Rfc6962>::from_leaves(&leaves).root().map_or_else(|| sha256(&[]), Hash)
 }
 
+/// RFC 6962's audit path of the leaf at an index: the hashes beside its way to the root, lowest level first. `None` when
+/// there is no such leaf.
+pub fn path(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
+    if index >= leaves.len() {
+        return None;
+    }
+    let leaves: Vec<[u8; 32]> = leaves.iter().map(|leaf| leaf.0).collect();
+    let proof = MerkleTree::<Rfc6962>::from_leaves(&leaves).proof(&[index]);
+    Some(proof.proof_hashes().iter().copied().map(Hash).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use ledger_types::Hash;
     use ledger_types::hash::sha256;
 
-    use super::{leaf, root};
+    use super::{leaf, path, root};
 
     /// RFC 6962 section 2.1, by its words.
     fn naive(leaves: &[Hash]) -> Hash {
@@ -64,5 +75,33 @@ mod tests {
         for count in 0..leaves.len() {
             assert_eq!(root(&leaves[..count]), naive(&leaves[..count]), "{count} leaves");
         }
+    }
+
+    /// RFC 6962 section 2.1.1, by its words.
+    fn naive_path(leaves: &[Hash], index: usize) -> Vec<Hash> {
+        if leaves.len() == 1 {
+            return Vec::new();
+        }
+        let split = leaves.len().next_power_of_two() / 2;
+        let (left, right) = leaves.split_at(split);
+        let (mut path, beside) = match index.checked_sub(split) {
+            None => (naive_path(left, index), naive(right)),
+            Some(index) => (naive_path(right, index), naive(left)),
+        };
+        path.push(beside);
+        path
+    }
+
+    #[test]
+    fn the_path_is_that_of_rfc_6962_for_every_leaf() {
+        let leaves: Vec<Hash> = (0u32..70).map(|n| leaf(b"test", &n.to_be_bytes())).collect();
+        for count in 1..leaves.len() {
+            for index in 0..count {
+                let expected = naive_path(&leaves[..count], index);
+                assert_eq!(path(&leaves[..count], index), Some(expected), "{index} of {count}");
+            }
+            assert_eq!(path(&leaves[..count], count), None);
+        }
+        assert_eq!(path(&[], 0), None);
     }
 }

@@ -105,6 +105,10 @@ impl Node {
             timing: self.timing,
             clock,
         })?;
+        if let Err(fault) = runtime.block_on(engine.recovered()) {
+            engine.stop();
+            return Err(fault);
+        }
         let api = listener.local_addr()?;
         let state = ApiState {
             reader: ledger.reader(),
@@ -121,7 +125,10 @@ impl Node {
         // Before anybody is told that the node is up: from then on a signal means a clean stop.
         let signals = {
             let _runtime = runtime.enter();
-            StopSignals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? }
+            StopSignals {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+            }
         };
         started(&Started {
             home: &self.home,
@@ -165,7 +172,7 @@ async fn serve(
         served = &mut serving => return served.context("the REST interface"),
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
         _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
-        () = engine.fatal() => tracing::error!("stopping after a fault"),
+        reason = engine.fatal() => tracing::error!(reason, "stopping after a fault"),
     }
     stop.cancel();
     serving.await.context("the REST interface")

@@ -7,6 +7,7 @@ mod committer;
 mod driver;
 mod executor;
 mod pulse;
+mod recovery;
 mod refs;
 
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub(crate) struct Engine {
     status: Arc<Mutex<Status>>,
     fault: Arc<Fault>,
     head: watch::Receiver<u64>,
+    /// What was decided before the restart is committed when the head is here.
+    recovered_height: u64,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -77,7 +80,7 @@ impl Engine {
         let (work, tasks) = channel();
         let (decided, commits) = channel();
         let (shown, head) = watch::channel(ledger.head().height);
-        let fault = Arc::new(Fault::default());
+        let fault = Arc::new(Fault::none());
 
         let genesis = ledger.reader().block_id(0)?.context("the ledger has no genesis block")?;
         let network_id = ledger.reader().header(0)?.context("the ledger has no genesis block")?.network_id;
@@ -86,6 +89,7 @@ impl Engine {
         let params = Params { committee: committee.clone(), own, timing };
         let records = driver::stored_records(ledger.consensus())?;
         let tip = tip_of(&ledger)?;
+        let recovered_height = recovery::height_of(&records, &tip);
         let (replica, effects) = Replica::restore(params, Box::new(signer), records, tip, clock.now());
         let status = Arc::new(Mutex::new(replica.status()));
 
@@ -120,7 +124,7 @@ impl Engine {
             spawn("execute", move || executor.run(tasks))?,
             spawn("commit", move || committer.run(commits))?,
         ];
-        Ok(Self { inputs, status, fault, head, threads })
+        Ok(Self { inputs, status, fault, head, recovered_height, threads })
     }
 
     /// A handle on the engine.
@@ -128,9 +132,21 @@ impl Engine {
         EngineHandle { inputs: self.inputs.clone(), status: self.status.clone(), fault: self.fault.clone() }
     }
 
+    /// Waits until everything that was decided before the restart is committed again.
+    ///
+    /// # Errors
+    /// When a fault comes first.
+    pub(crate) async fn recovered(&self) -> Result<()> {
+        let mut head = self.head.clone();
+        tokio::select! {
+            _ = head.wait_for(|height| *height >= self.recovered_height) => Ok(()),
+            reason = self.fault.any() => Err(anyhow::anyhow!(reason)),
+        }
+    }
+
     /// Waits until the process must stop, because it does not know what the disk holds.
-    pub(crate) async fn fatal(&self) {
-        self.fault.fatal().await;
+    pub(crate) async fn fatal(&self) -> String {
+        self.fault.fatal().await
     }
 
     /// Tells the height of the newest readable block.

@@ -54,8 +54,10 @@ pub(super) fn check(
     let heads = [Head::of(derived[0])?, Head::of(derived[1])?];
     let ends_at =
         |height: u64| move |(_, head): &(&File, Option<Head>)| head.is_some_and(|head| head.height == height);
-    let map_bytes = [&files.block, &files.receipts, &files.merkle].map(File::map_bytes).into_iter().max();
-    let replay = open(directory, map_bytes.unwrap_or_default(), &stored(&files.block, 0)?, registry)?;
+    // The files were opened with maps of just their size; the copy has other pages and needs room.
+    let largest = [&files.block, &files.receipts, &files.merkle].map(File::map_bytes).into_iter().max();
+    let map_bytes = largest.unwrap_or_default() * 4 + (1 << 30);
+    let replay = open(directory, map_bytes, &stored(&files.block, 0)?, registry)?;
     let ledger = &replay.ledger;
     let mut executed = Vec::new();
     for height in 0..=head {
