@@ -1,0 +1,273 @@
+//! What one node commits: `cargo bench -p tests --bench spine [-- load|state|calibration]`.
+//!
+//! Method. The release binary runs as a process of its own, durable as always, on a new folder; the load is signed
+//! before the clock starts, posted over REST by a few threads, one list a request, in a closed window, and every batch's
+//! COMMITTED is read back. Transactions are counted from the chain on disk afterwards. The calibration comes from the
+//! same run, since the machine may be busy: read ratios, not absolute figures.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use ledger::state::{JmtTree, NodeSource, StateError, StateTree as _, flat};
+use ledger::store::{Durability, File, FileOptions, View};
+use ledger_types::hash::sha256;
+use ledger_types::proto::client as proto;
+use ledger_types::signature::Curve;
+use ledger_types::{Address, BlockHeader};
+use tests::client::Outcome;
+use tests::load::{inc, key, set};
+use tests::node::Home;
+use txfamilies::sign_batch;
+
+/// Threads that post, each with one request in flight.
+const POSTERS: usize = 16;
+/// Transactions of one measurement.
+const TRANSACTIONS: usize = 20_000;
+
+fn main() {
+    let only: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted = |part: &str| only.is_empty() || only.iter().any(|word| word == part);
+    println!("calibration, this run");
+    calibrate();
+    if wanted("load") {
+        println!("one node, closed window of {POSTERS} requests, durable");
+        for curve in [Curve::Ed25519, Curve::Secp256k1] {
+            for batch_size in [1, 100] {
+                load(curve, batch_size);
+            }
+        }
+        alone();
+    }
+    if wanted("state") {
+        println!("state puts with root, LMDB included, blocks of 1,000 updates of random keys");
+        state(&[100_000, 1_000_000]);
+    }
+}
+
+fn calibrate() {
+    for curve in [Curve::Ed25519, Curve::Secp256k1] {
+        let (key, message) = (key(curve, "calibration"), [7; 300]);
+        let (public, signature) = (key.public_key(), key.sign(&message));
+        let rate = per_second(Duration::from_secs(2), || public.verify(&message, &signature).unwrap());
+        println!("  {curve} verifications, one core        {rate:>9.0} /s");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = open(&folder.path().join("calibration.lmdb"), Durability::EveryCommit);
+    let mut number = 0u64;
+    let rate = per_second(Duration::from_secs(3), || {
+        number += 1;
+        let mut writer = file.write().unwrap();
+        writer.put(&number.to_be_bytes(), &[1; 300]).unwrap();
+        writer.commit().unwrap();
+    });
+    println!("  LMDB commits, synced                    {rate:>9.0} /s");
+}
+
+fn per_second(span: Duration, mut work: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    let mut count = 0.0;
+    while start.elapsed() < span {
+        work();
+        count += 1.0;
+    }
+    count / start.elapsed().as_secs_f64()
+}
+
+fn load(curve: Curve, batch_size: usize) {
+    let transactions = if batch_size == 1 { TRANSACTIONS / 4 } else { TRANSACTIONS };
+    let batches: Vec<proto::Batch> =
+        (0..transactions / batch_size).map(|batch| signed(curve, batch, batch_size)).collect();
+    let home = Home::new();
+    let node = home.start();
+    let before = CpuTimes::of(node.pid());
+    let start = Instant::now();
+    let share = batches.len().div_ceil(POSTERS);
+    std::thread::scope(|scope| {
+        for batches in batches.chunks(share) {
+            let client = node.client().clone();
+            scope.spawn(move || batches.iter().for_each(|batch| post_until_taken(&client, batch)));
+        }
+    });
+    for ids in batches.chunks(500) {
+        let ids: Vec<String> = ids.iter().map(|batch| batch.header_signature.clone()).collect();
+        let outcomes = node.client().try_outcomes(&ids, 60).unwrap();
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Committed), "{outcomes:?}");
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let cpu = CpuTimes::of(node.pid()).since(&before);
+    node.stop();
+    let (blocks, committed) = count(&home.file("block-01.lmdb"));
+    assert_eq!(committed as usize, transactions, "counted from the chain");
+    let per = |value: f64| value / transactions as f64;
+    println!(
+        "  {curve:<9} batches of {batch_size:<3} {:>7.0} tx/s  {:>5.0} us CPU/tx  {:>5.0} blocks/s  {:>6.0} B on disk/tx",
+        transactions as f64 / seconds,
+        per(cpu.total() * 1e6),
+        blocks as f64 / seconds,
+        per(disk_bytes(&home) as f64),
+    );
+    println!("            CPU by thread, us/tx: {}", cpu.table(transactions));
+}
+
+fn signed(curve: Curve, batch: usize, size: usize) -> proto::Batch {
+    let transactions: Vec<_> = (0..size)
+        .map(|index| set(&format!("{batch}-{index}"), 1).with_nonce(format!("{batch}-{index}")))
+        .collect();
+    sign_batch(&key(curve, "load"), &transactions)
+}
+
+fn post_until_taken(client: &tests::client::Client, batch: &proto::Batch) {
+    loop {
+        match client.try_submit(std::slice::from_ref(batch)).unwrap().status {
+            202 => return,
+            // The pool is full: wait until this node has decided something.
+            429 => _ = client.try_outcomes(&["0".repeat(128)], 1),
+            status => panic!("status {status}"),
+        }
+    }
+}
+
+/// One client, one batch at a time.
+fn alone() {
+    let home = Home::new();
+    let node = home.start();
+    let key = key(Curve::Ed25519, "alone");
+    node.client().commit(&sign_batch(&key, &[set("alone", 1)]));
+    let mut times: Vec<Duration> = (0..300)
+        .map(|number| {
+            let batch = sign_batch(&key, &[inc("alone", 1).with_nonce(number.to_string())]);
+            let start = Instant::now();
+            node.client().commit(&batch);
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    let at = |share: usize| times[times.len() * share / 100].as_secs_f64() * 1e3;
+    println!("  a lone transaction, POST to COMMITTED: p50 {:.1} ms, p99 {:.1} ms", at(50), at(99));
+    node.stop();
+}
+
+/// Blocks and transactions on the chain of a stopped node, without block 0.
+fn count(block_file: &Path) -> (u64, u64) {
+    let file = open(block_file, Durability::EveryCommit);
+    let (mut blocks, mut transactions) = (0, 0);
+    file.read()
+        .unwrap()
+        .for_each(&[0x02], |_, record| {
+            let body = Bytes::copy_from_slice(&record[64..]);
+            let header = ledger_types::codec::Reader::new(body).bytes("header").unwrap();
+            let header = BlockHeader::decode(header).unwrap();
+            if header.height > 0 {
+                transactions += u64::from(header.receipt_count);
+                blocks += 1;
+            }
+            Ok::<_, ledger::store::StoreError>(())
+        })
+        .unwrap();
+    drop(file);
+    (blocks, transactions)
+}
+
+fn disk_bytes(home: &Home) -> u64 {
+    tests::lmdb::FILES.iter().map(|name| std::fs::metadata(home.file(name)).unwrap().len()).sum()
+}
+
+/// CPU seconds of a process, by the names of its threads.
+struct CpuTimes(BTreeMap<String, f64>);
+
+impl CpuTimes {
+    fn of(pid: i32) -> Self {
+        let mut times = BTreeMap::new();
+        for task in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+            let Ok(stat) = std::fs::read_to_string(task.unwrap().path().join("stat")) else { continue };
+            let (front, back) = stat.rsplit_once(')').unwrap();
+            let name = front.split_once('(').unwrap().1.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-');
+            let fields: Vec<&str> = back.split_whitespace().collect();
+            let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+            *times.entry(name.to_owned()).or_default() += ticks / 100.0;
+        }
+        Self(times)
+    }
+
+    fn since(mut self, before: &Self) -> Self {
+        for (name, seconds) in &mut self.0 {
+            *seconds -= before.0.get(name).copied().unwrap_or(0.0);
+        }
+        self
+    }
+
+    fn total(&self) -> f64 {
+        self.0.values().sum()
+    }
+
+    fn table(&self, transactions: usize) -> String {
+        let each = self.0.iter().filter(|(_, seconds)| **seconds > 0.0);
+        let each = each.map(|(name, seconds)| format!("{name} {:.0}", seconds * 1e6 / transactions as f64));
+        each.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn open(path: &Path, durability: Durability) -> File {
+    File::open(path, FileOptions { durability, map_bytes: 16 << 30, must_exist: false }).unwrap()
+}
+
+struct Nodes<'a>(&'a View<'a>);
+
+impl NodeSource for Nodes<'_> {
+    fn node(&self, key: &[u8]) -> Result<Option<Bytes>, StateError> {
+        let key = [&[2], key].concat();
+        self.0.get_copy(&key).map_err(|error| StateError::Store(error.to_string()))
+    }
+}
+
+/// Fills a state file, and measures at each of these numbers of keys.
+fn state(sizes: &[usize]) {
+    const BLOCK: usize = 1_000;
+    const MEASURED_BLOCKS: usize = 50;
+    let folder = tempfile::tempdir().unwrap();
+    let file = open(&folder.path().join("state.lmdb"), Durability::UntilSync);
+    let address = |number: usize| {
+        let digest = sha256(&[&number.to_be_bytes()]);
+        let mut bytes = [0x1c; 35];
+        bytes[3..].copy_from_slice(&digest.0);
+        Address(bytes)
+    };
+    let (mut version, mut filled) = (0, 0);
+    let mut put = |numbers: &mut dyn Iterator<Item = usize>, value: &[u8]| {
+        let changes: BTreeMap<Address, Option<Bytes>> =
+            numbers.map(|number| (address(number), Some(Bytes::copy_from_slice(value)))).collect();
+        let update = {
+            let view = file.read().unwrap();
+            JmtTree.update(&Nodes(&view), version, &changes).unwrap()
+        };
+        let mut writer = file.write().unwrap();
+        for (address, value) in &changes {
+            let key = [&[1][..], &flat::key(address, version)].concat();
+            writer.put(&key, &flat::encode(value.as_deref())).unwrap();
+        }
+        for (key, node) in &update.nodes {
+            writer.put(&[&[2], &key[..]].concat(), node).unwrap();
+        }
+        writer.commit().unwrap();
+        version += 1;
+    };
+    for size in sizes {
+        while filled < *size {
+            put(&mut (filled..filled + 10 * BLOCK), &[1; 100]);
+            filled += 10 * BLOCK;
+        }
+        let before = CpuTimes::of(std::process::id().cast_signed()).total();
+        let start = Instant::now();
+        for block in 0..MEASURED_BLOCKS {
+            // A stride that is coprime to the number of keys meets them in no order.
+            put(&mut (0..BLOCK).map(|index| (block * BLOCK + index) * 7_919 % size), &[2; 100]);
+        }
+        let puts = (MEASURED_BLOCKS * BLOCK) as f64;
+        let cpu = CpuTimes::of(std::process::id().cast_signed()).total() - before;
+        let wall = start.elapsed().as_secs_f64();
+        println!("  {size:>9} keys  {:>5.1} us CPU/put  {:>5.1} us wall/put", cpu * 1e6 / puts, wall * 1e6 / puts);
+    }
+}
