@@ -15,8 +15,9 @@ fn shown(text: &str, label: &str) -> String {
 fn a_network_file_makes_the_block_0_that_a_node_starts_with() {
     let home = Home::new();
     let file = home.scratch("network.toml");
-    let arguments = ["genesis", "new", "--home"].map(OsStr::new).to_vec();
-    let arguments = [arguments, vec![home.path().as_os_str(), OsStr::new("--out"), file.as_os_str()]].concat();
+    let folder = home.path();
+    let mut arguments = ["genesis", "new", "--home"].map(OsStr::new).to_vec();
+    arguments.extend([folder.as_os_str(), OsStr::new("--out"), file.as_os_str()]);
     let made = home.dgt(arguments.iter()).ok();
     let show = [OsStr::new("genesis"), OsStr::new("show"), file.as_os_str()];
     let first = home.dgt(show).ok();
@@ -45,11 +46,9 @@ fn a_network_file_makes_the_block_0_that_a_node_starts_with() {
 fn nonsense_in_a_network_file_is_named() {
     let home = Home::new();
     let file = home.scratch("network.toml");
-    for (text, words) in [
-        ("name = \"n\"\ncolour = \"red\"\n", "colour"),
-        ("name = 5\n", "name"),
-        ("not toml", "network file"),
-    ] {
+    for (text, words) in
+        [("name = \"n\"\ncolour = \"red\"\n", "colour"), ("name = 5\n", "name"), ("not toml", "network file")]
+    {
         std::fs::write(&file, text).unwrap();
         let refused = home.dgt([OsStr::new("genesis"), OsStr::new("show"), file.as_os_str()]).failed(1);
         assert!(refused.contains(words), "{refused}");

@@ -45,3 +45,43 @@ pub(super) fn decode(refs: Bytes, count: u32) -> Result<Vec<EntryRef>, CodecErro
     reader.finish()?;
     Ok(entries)
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use ledger_types::block::RejectionReason;
+    use ledger_types::codec::Writer;
+    use ledger_types::{BatchId, Rejection, TransactionId};
+
+    use super::{EntryRef, decode};
+
+    /// What `encode` writes for a batch and a rejection, by hand.
+    fn encoded() -> (Vec<u8>, Vec<EntryRef>) {
+        let rejection = Rejection {
+            batch: BatchId([2; 64]),
+            transaction: TransactionId([3; 64]),
+            reason: RejectionReason::Family,
+            message: "no".to_owned(),
+        };
+        let mut writer = Writer::new();
+        writer.u8(0).raw(&[1; 64]);
+        rejection.encode(writer.u8(1));
+        let entries = vec![
+            EntryRef { batch: BatchId([1; 64]), rejection: None },
+            EntryRef { batch: BatchId([2; 64]), rejection: Some(rejection) },
+        ];
+        (writer.finish(), entries)
+    }
+
+    #[test]
+    fn entries_read_back_and_nothing_else_does() {
+        let (bytes, entries) = encoded();
+        assert_eq!(decode(Bytes::from(bytes.clone()), 2), Ok(entries));
+        for cut in 0..bytes.len() {
+            assert!(decode(Bytes::copy_from_slice(&bytes[..cut]), 2).is_err(), "cut at {cut}");
+        }
+        assert!(decode(Bytes::from(bytes.clone()), 1).is_err(), "bytes left over");
+        assert!(decode(Bytes::from(bytes.clone()), 3).is_err(), "an entry too few");
+        assert!(decode(Bytes::from([&[2], &bytes[1..]].concat()), 2).is_err(), "unknown tag");
+    }
+}
