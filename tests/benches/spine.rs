@@ -4,7 +4,7 @@
 //! before the clock starts, posted over REST by a few threads, one list a request, in a closed window, and every batch's
 //! COMMITTED is read back. Transactions are counted from the chain on disk afterwards. The calibration comes from the
 //! same run, since the machine may be busy: read ratios, not absolute figures.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and fails by panicking")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "a benchmark prints and fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,1 +1,23 @@
-//! placeholder
+//! Acceptance from outside: what the tests under `tests/` need to run the `dgt` binary as a stranger would.
+//!
+//! [`binary`] builds `dgt`, [`node`] runs it in a folder of its own, [`client`] speaks REST to it, [`load`] makes signed
+//! batches, [`lmdb`] uses the distribution's LMDB tools, [`trace`] reads what strace recorded, and [`packages`] and
+//! [`python`] install what those need. A harness fails by panicking, with the words of what went wrong.
+//!
+//! Beside it, [`load_generator`] is the binary `load`, and [`fuzz_bodies`] is what `fuzz/` and `tests/fuzz.rs` run.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test harness fails by panicking")]
+
+pub mod binary;
+pub mod client;
+pub mod fuzz_bodies;
+pub mod lmdb;
+pub mod load;
+pub mod load_generator;
+pub mod memory;
+pub mod node;
+pub mod packages;
+pub mod python;
+pub mod random;
+pub mod trace;
+pub mod workspace;

@@ -1,5 +1,5 @@
 //! `dgt genesis`: from a network file to block 0, the same everywhere.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::ffi::OsStr;
 

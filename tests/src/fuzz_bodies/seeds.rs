@@ -1,0 +1,408 @@
+//! Inputs that the bodies accept: a few values of each kind, with real keys and signatures.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use consensus::{Committee, Message, Propose, Record, Request, Vote, Wanted};
+use data_encoding::{BASE64, HEXLOWER};
+use genesis::NetworkFile;
+use ledger::state::{JmtTree, StateTree as _, flat};
+use ledger_types::block::{BlockHeader, RejectionReason};
+use ledger_types::certificate::{Candidate, Certificate, CertificateVote, Certified, Statement};
+use ledger_types::codec::Writer;
+use ledger_types::hash::{sha256, sha512};
+use ledger_types::proto::client as proto;
+use ledger_types::proto::families as family;
+use ledger_types::receipt::{Event, Receipt, StateChange};
+use ledger_types::signature::Curve;
+use ledger_types::topology::{Cluster, NetKey, Validator};
+use ledger_types::{
+    Address, Batch, BatchId, Block, BlockId, ConfigHash, Entry, Hash, NetworkId, PrivateKey, PublicKey,
+    Rejection, Signature, Topology, Transaction, TransactionId, ValidatorId, VoteKey, setting,
+};
+use prost::Message as _;
+use txfamilies::{MemoryContext, UnsignedTransaction, bgt, intkey, registry, settings, sign_batch};
+
+use crate::load::{inc, key, set};
+
+const EPOCH: u64 = 0;
+const VIEW: u64 = 5;
+
+fn vote_key(node: u16) -> PrivateKey {
+    key(Curve::Ed25519, &format!("validator {node}"))
+}
+
+/// A committee of one cluster of four.
+pub(super) fn committee() -> &'static Committee {
+    static COMMITTEE: OnceLock<Committee> = OnceLock::new();
+    COMMITTEE.get_or_init(|| {
+        let validator = |node: u16| Validator {
+            name: format!("c1-{node}"),
+            vote_key: VoteKey(raw(&vote_key(node).public_key())),
+            net_key: NetKey(sha256(&[&node.to_be_bytes()]).0),
+            delegate: true,
+        };
+        let cluster = Cluster { name: "c1".to_owned(), validators: (0..4).map(validator).collect() };
+        let topology = Topology::new(vec![cluster]).expect("four validators are a topology");
+        Committee::new(NetworkId([3; 32]), EPOCH, topology, &BlockId::ZERO)
+    })
+}
+
+fn raw(key: &PublicKey) -> [u8; 32] {
+    match key {
+        PublicKey::Ed25519(bytes) => *bytes,
+        PublicKey::Secp256k1(_) => unreachable!("vote keys are ed25519"),
+    }
+}
+
+fn written(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut writer = Writer::new();
+    write(&mut writer);
+    writer.finish()
+}
+
+fn batches() -> Vec<proto::Batch> {
+    let (alice, bob) = (key(Curve::Ed25519, "alice"), key(Curve::Secp256k1, "bob"));
+    let chained = inc("a", 2).after("ab".repeat(64)).with_nonce("nonce");
+    vec![
+        sign_batch(&alice, &[set("a", 1)]),
+        sign_batch(&bob, &[set("b", 1), chained, inc("b", u32::MAX)]),
+        sign_batch(&alice, &[]),
+    ]
+}
+
+fn sound_batches() -> Vec<Batch> {
+    batches().into_iter().map(|batch| Batch::from_proto(batch).expect("ours")).collect()
+}
+
+/// Stored batches.
+pub(super) fn batch() -> Vec<Vec<u8>> {
+    sound_batches().iter().map(|batch| written(|writer| batch.encode(writer))).collect()
+}
+
+/// Lists of one batch, and of all.
+pub(super) fn batch_list() -> Vec<Vec<u8>> {
+    let list = |batches| proto::BatchList { batches, ..proto::BatchList::default() }.encode_to_vec();
+    batches().into_iter().map(|batch| vec![batch]).chain([batches()]).map(list).collect()
+}
+
+/// Headers by both curves.
+pub(super) fn transaction_header() -> Vec<Vec<u8>> {
+    let header = |curve, dependencies| proto::TransactionHeader {
+        batcher_public_key: key(curve, "alice").public_key().to_string(),
+        dependencies,
+        family_name: "intkey".to_owned(),
+        family_version: "1.0".to_owned(),
+        inputs: vec![intkey::NAMESPACE.to_owned()],
+        nonce: "1".to_owned(),
+        outputs: vec![intkey::address("a").to_string()],
+        payload_sha512: HEXLOWER.encode(&sha512(&[])),
+        signer_public_key: key(curve, "bob").public_key().to_string(),
+    };
+    vec![
+        header(Curve::Ed25519, vec![]).encode_to_vec(),
+        header(Curve::Secp256k1, vec!["cd".repeat(64)]).encode_to_vec(),
+    ]
+}
+
+fn rejections() -> Vec<Rejection> {
+    let rejected = |reason, message: &str| Rejection {
+        batch: BatchId([1; 64]),
+        transaction: TransactionId([2; 64]),
+        reason,
+        message: message.to_owned(),
+    };
+    vec![
+        rejected(RejectionReason::Family, "Verb is \"dec\" but name \"a\" not in state"),
+        rejected(RejectionReason::FamilyNotPermitted, ""),
+    ]
+}
+
+/// Rejections.
+pub(super) fn rejection() -> Vec<Vec<u8>> {
+    rejections().iter().map(|rejection| written(|writer| rejection.encode(writer))).collect()
+}
+
+fn entries() -> Vec<Entry> {
+    let batches = sound_batches().into_iter().map(Entry::Batch);
+    batches.chain(rejections().into_iter().map(Entry::Rejection)).collect()
+}
+
+/// Entries of both kinds.
+pub(super) fn entry() -> Vec<Vec<u8>> {
+    entries().iter().map(Entry::encode).collect()
+}
+
+fn header(entry_count: usize, next_cfg_hash: Option<ConfigHash>) -> BlockHeader {
+    let committee = committee();
+    BlockHeader {
+        network_id: committee.network_id(),
+        epoch: EPOCH,
+        view: VIEW,
+        height: 4,
+        parent: BlockId([4; 64]),
+        proposer: committee.leader(VIEW),
+        time_ms: 1_700_000_000_000,
+        entry_count: entry_count.try_into().expect("a few entries"),
+        receipt_count: 2,
+        entries_root: Hash([5; 32]),
+        state_root: Hash([6; 32]),
+        receipts_root: Hash([7; 32]),
+        cfg_hash: committee.cfg_hash(),
+        next_cfg_hash,
+    }
+}
+
+/// Headers with and without a next committee.
+pub(super) fn block_header() -> Vec<Vec<u8>> {
+    vec![header(0, None).encode(), header(3, Some(ConfigHash([8; 32]))).encode()]
+}
+
+/// Blocks with and without entries.
+pub(super) fn block() -> Vec<Vec<u8>> {
+    let block = |entries: Vec<Entry>| Block { header: header(entries.len(), None), entries }.encode();
+    vec![block(vec![]), block(entries())]
+}
+
+/// Receipts, empty and full.
+pub(super) fn receipt() -> Vec<Vec<u8>> {
+    let change = |value| StateChange { address: Address([9; 35]), value };
+    let attribute = ("updated".to_owned(), "a".to_owned());
+    let event = Event {
+        event_type: "settings/update".to_owned(),
+        attributes: vec![attribute.clone(), attribute],
+        data: Bytes::from_static(b"data"),
+    };
+    let empty =
+        Receipt { transaction: TransactionId([2; 64]), state_changes: vec![], events: vec![], data: vec![] };
+    let full = Receipt {
+        state_changes: vec![change(Some(Bytes::from_static(b"value"))), change(None)],
+        events: vec![event.clone(), event],
+        data: vec![Bytes::new(), Bytes::from_static(b"more")],
+        ..empty.clone()
+    };
+    vec![empty.encode(), full.encode()]
+}
+
+fn candidate() -> Candidate {
+    Candidate { view: VIEW - 1, height: 3, block: BlockId([4; 64]) }
+}
+
+fn statements() -> Vec<Statement> {
+    let nullify = Statement::Nullify { from_view: 2, view: VIEW - 1 };
+    vec![Statement::Notarize(candidate()), Statement::Finalize(candidate()), nullify]
+}
+
+/// What a vote of each kind says.
+pub(super) fn statement() -> Vec<Vec<u8>> {
+    statements().iter().map(|statement| written(|writer| statement.encode(writer))).collect()
+}
+
+fn vote(node: u16, statement: Statement) -> Vote {
+    let signature = vote_key(node).sign(&committee().statement_bytes(&statement));
+    Vote { signer: ValidatorId { cluster: 0, node }, statement, signature }
+}
+
+/// Certificates of each kind, by three of four.
+fn certificates() -> Vec<Certificate> {
+    let of = |statement: Statement| {
+        let votes = [0, 1, 3].map(|node| {
+            let Vote { signer, signature, .. } = vote(node, statement);
+            (signer, CertificateVote { from_view: statement.from_view(), signature })
+        });
+        Certificate::new(EPOCH, statement.certified(), votes).expect("well-formed")
+    };
+    statements().into_iter().map(of).collect()
+}
+
+/// Certificates of each kind, and one that nobody signed.
+pub(super) fn certificate() -> Vec<Vec<u8>> {
+    let unsigned = Certificate::new(1, Certified::Nullification { view: 9 }, []).expect("well-formed");
+    certificates().iter().chain([&unsigned]).map(Certificate::to_bytes).collect()
+}
+
+fn propose() -> Propose {
+    let [notarization, _, nullification] =
+        <[Certificate; 3]>::try_from(certificates()).expect("one of each kind");
+    Propose {
+        header: header(1, None),
+        refs: Bytes::from_static(b"refs"),
+        parent: Some(notarization),
+        nullifications: vec![nullification.clone(), nullification],
+        signature: Signature([7; 64]),
+    }
+}
+
+/// Messages of each kind.
+pub(super) fn consensus_message() -> Vec<Vec<u8>> {
+    let ask = |wanted| {
+        let (signer, signature) = (ValidatorId { cluster: 0, node: 1 }, Signature([7; 64]));
+        Message::Request(Request { signer, wanted, signature })
+    };
+    let mut messages = vec![
+        Message::Propose(Box::new(propose())),
+        ask(Wanted::Proposal { block: BlockId([4; 64]) }),
+        ask(Wanted::Range { from_view: 1, to_view: VIEW }),
+    ];
+    messages.extend(statements().into_iter().map(|statement| Message::Vote(vote(2, statement))));
+    messages.extend(certificates().into_iter().map(Message::Certificate));
+    messages.iter().map(Message::encode).collect()
+}
+
+/// Records of each kind.
+pub(super) fn consensus_record() -> Vec<Vec<u8>> {
+    let mut records = vec![
+        Record::Proposed { epoch: EPOCH, view: VIEW, block: BlockId([4; 64]) },
+        Record::Body { propose: Box::new(propose()), body: Bytes::from_static(b"body") },
+        Record::Floor { epoch: EPOCH, view: VIEW },
+        Record::FinalizedAt { height: 3, certificate: certificates().swap_remove(1) },
+    ];
+    let voted = |statement| Record::Voted { epoch: EPOCH, vote: vote(2, statement) };
+    records.extend(statements().into_iter().map(voted));
+    records.extend(certificates().into_iter().map(Record::Certificate));
+    let bytes = |record: &Record| {
+        let key = record.key().encode();
+        let len = u8::try_from(key.len()).expect("keys are short");
+        [&[len], &key[..], &record.value()].concat()
+    };
+    records.iter().map(bytes).collect()
+}
+
+/// Payloads with each verb, and one with a key more in another order.
+pub(super) fn intkey_payload() -> Vec<Vec<u8>> {
+    let payload = |verb, name: &str, value| intkey::Payload { verb, name: name.to_owned(), value }.encode();
+    vec![
+        payload(intkey::Verb::Set, "new", 1),
+        payload(intkey::Verb::Inc, "a", u32::MAX),
+        payload(intkey::Verb::Dec, "a", 7),
+        b"\xa4\x64Verb\x63inc\x64More\x81\xa1\x61x\xf6\x65Value\x18\x01\x64Name\x61a".to_vec(),
+    ]
+}
+
+/// Payloads with each verb.
+pub(super) fn bgt_payload() -> Vec<Vec<u8>> {
+    let payload = |verb, name: &str, value| bgt::Payload { verb, name: name.to_owned(), value }.encode();
+    vec![
+        payload(bgt::Verb::Set, "new", 1),
+        payload(bgt::Verb::Inc, "a", 1),
+        payload(bgt::Verb::Dec, "a", 7),
+        payload(bgt::Verb::Trans { to: "b".to_owned() }, "a", 7),
+    ]
+}
+
+/// What two opened wallets leave in state.
+pub(super) fn bgt_wallets() -> Vec<Vec<u8>> {
+    let open =
+        |name: &str| bgt::Payload { verb: bgt::Verb::Set, name: name.to_owned(), value: 7 }.transaction();
+    let batch = sign_batch(&key(Curve::Ed25519, "alice"), &[open("a"), open("b")]);
+    let mut state = MemoryContext::new(0);
+    for transaction in batch.transactions {
+        let transaction = Transaction::from_proto(transaction).expect("ours");
+        state.apply(&registry(), &transaction).expect("a new wallet");
+    }
+    state.state().values().map(|value| value.to_vec()).collect()
+}
+
+/// Payloads with each action.
+pub(super) fn xo_payload() -> Vec<Vec<u8>> {
+    ["new,create,", "a,take,5", "a,take, 9 ", "a,delete,"].map(|text| text.as_bytes().to_vec()).into()
+}
+
+/// A proposal and both votes.
+pub(super) fn settings_payload() -> Vec<Vec<u8>> {
+    let id = settings::proposal_id("a.b", "value", "");
+    let payload = |transaction: UnsignedTransaction| transaction.payload.to_vec();
+    vec![
+        payload(settings::propose("a.b", "value", "nonce")),
+        payload(settings::propose(setting::APPROVAL_THRESHOLD, "1", "")),
+        payload(settings::vote("a.b", &id, true)),
+        payload(settings::vote("a.b", &id, false)),
+    ]
+}
+
+/// Open proposals: none, and one.
+pub(super) fn settings_proposals() -> Vec<Vec<u8>> {
+    let vote = family::setting_candidate::VoteRecord { public_key: "02".repeat(33), vote: 1 };
+    let proposal =
+        family::SettingProposal { setting: "a.b".to_owned(), value: "1".to_owned(), nonce: String::new() };
+    let candidate = family::SettingCandidate {
+        proposal_id: "ab".repeat(32),
+        proposal: Some(proposal),
+        votes: vec![vote],
+    };
+    let encode = |candidates| BASE64.encode(&family::SettingCandidates { candidates }.encode_to_vec());
+    [vec![], vec![candidate]].map(|candidates| encode(candidates).into_bytes()).into()
+}
+
+/// Settings of each kind that is checked.
+pub(super) fn setting_value() -> Vec<Vec<u8>> {
+    let keys = ["alice", "bob"].map(|name| key(Curve::Ed25519, name).public_key().to_string()).join(",");
+    let families = r#"[{"family":"sawtooth_settings","version":"1.0","namespaces":["000000"]}]"#;
+    let settings = [
+        (setting::AUTHORIZED_KEYS, keys.as_str()),
+        (setting::APPROVAL_THRESHOLD, "2"),
+        (setting::TRANSACTION_FAMILIES, families),
+        (setting::BLOCK_MAX_BYTES, "1048576"),
+        (setting::DELTA0_MS, "50"),
+        (setting::KEEP_VERSIONS, "100"),
+        ("a.b.c.d.e", "anything"),
+    ];
+    settings.map(|(key, value)| format!("{key}={value}").into_bytes()).into()
+}
+
+/// A tree of so many values, of version 0.
+fn tree(values: u8) -> ledger::state::TreeUpdate {
+    let change = |number: u8| (Address([number; 35]), Some(Bytes::from(vec![number])));
+    let changes: BTreeMap<_, _> = (0..values).map(change).collect();
+    JmtTree.update(&BTreeMap::new(), 0, &changes).expect("a new tree")
+}
+
+/// Root nodes: empty, a leaf, a branch.
+pub(super) fn state_node() -> Vec<Vec<u8>> {
+    // The record's last four bytes are its checksum.
+    let root = |values| tree(values).nodes.first().map(|(_, node)| node[..node.len() - 4].to_vec());
+    [0, 1, 40].map(|values| root(values).expect("every version has a root")).into()
+}
+
+/// Keys of the root and of deeper nodes.
+pub(super) fn state_node_key() -> Vec<Vec<u8>> {
+    let deep = [&[0, 0, 0, 0, 0, 0, 1, 2, 3][..], &[0xab, 0xc0]].concat();
+    tree(40).nodes.into_iter().map(|(key, _)| key).take(8).chain([deep]).collect()
+}
+
+/// Proofs of presence, of vacancy, and of another leaf.
+pub(super) fn state_proof() -> Vec<Vec<u8>> {
+    let prove = |values, address: u8| {
+        let nodes: BTreeMap<Vec<u8>, Bytes> = tree(values).nodes.into_iter().collect();
+        JmtTree.prove(&nodes, 0, &Address([address; 35])).expect("a whole tree").encode()
+    };
+    vec![prove(0, 0), prove(1, 0), prove(1, 1), prove(40, 7), prove(40, 200), prove(40, 201)]
+}
+
+/// A set, an empty set and a delete.
+pub(super) fn flat_record() -> Vec<Vec<u8>> {
+    let record = |value| [&flat::key(&Address([9; 35]), 3)[..], &flat::encode(value)].concat();
+    [Some(&b"value"[..]), Some(&b""[..]), None].map(record).into()
+}
+
+/// An id of each length, a key of each curve, a prefix.
+pub(super) fn ids() -> Vec<Vec<u8>> {
+    let keys = [Curve::Ed25519, Curve::Secp256k1].map(|curve| key(curve, "alice").public_key().to_string());
+    let texts = [BatchId([0xab; 64]).to_string(), Address([0x1c; 35]).to_string(), "1cf126".to_owned()];
+    texts.into_iter().chain(keys).map(String::into_bytes).collect()
+}
+
+/// The example networks, and one with every setting.
+pub(super) fn network_file() -> Vec<Vec<u8>> {
+    let small = include_str!("../../../genesis/networks/example-1x1.toml");
+    let large = include_str!("../../../genesis/networks/example-2x4.toml");
+    let mut settings = genesis::NetworkSettings::new(vec![key(Curve::Secp256k1, "admin").public_key()]);
+    settings.retain_heights = Some(100);
+    settings.keep_versions = Some(200);
+    settings.max_batches_per_block = Some(300);
+    settings.other.insert("a.b".to_owned(), "\"quoted\"\n\u{e9}".to_owned());
+    let clusters = committee().topology().clusters().to_vec();
+    let full = NetworkFile::new("full", 1, settings, clusters).expect("a sound network").to_toml();
+    [small, large, &full].map(|text| text.as_bytes().to_vec()).into()
+}
