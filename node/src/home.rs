@@ -36,6 +36,11 @@ impl Home {
         self.root.join("keys")
     }
 
+    /// The settings file.
+    pub(crate) fn settings_file(&self) -> PathBuf {
+        self.root.join("etc").join("dgt.toml")
+    }
+
     /// The network file.
     pub(crate) fn network_file(&self) -> PathBuf {
         self.root.join("etc").join("network.toml")

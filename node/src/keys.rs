@@ -23,6 +23,12 @@ pub(crate) fn generate(curve: Curve) -> Result<PrivateKey> {
     }
 }
 
+/// The folder of client keys: `~/.dgt/keys`.
+pub(crate) fn client_folder() -> Result<PathBuf> {
+    let home = std::env::home_dir().context("no home folder; name a key by its file")?;
+    Ok(home.join(".dgt").join("keys"))
+}
+
 /// Where a key's two files are.
 pub(crate) struct KeyFiles {
     /// The private key's file.
@@ -96,4 +102,42 @@ fn write_line(path: &Path, line: &str, mode: u32) -> Result<()> {
         OpenOptions::new().write(true).create_new(true).mode(mode).open(&new).with_context(context)?;
     writeln!(file, "{line}").and_then(|()| file.sync_all()).with_context(context)?;
     std::fs::rename(&new, path).with_context(context)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use ledger_types::signature::Curve;
+
+    use super::{KeyFiles, generate, read_private};
+
+    #[test]
+    fn a_key_reads_back_with_its_scheme_and_only_its_owner_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for curve in [Curve::Ed25519, Curve::Secp256k1] {
+            let files = KeyFiles::new(folder.path(), &curve.to_string());
+            let key = generate(curve).unwrap();
+            files.write(&key, false).unwrap();
+            // The scheme comes from the public key beside it, not from the guess.
+            let read = read_private(&files.private, Curve::Ed25519).unwrap();
+            assert_eq!(read.public_key(), key.public_key());
+            let mode = std::fs::metadata(&files.private).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            assert!(files.write(&key, false).is_err(), "never overwritten");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_key_is_named_by_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bad.priv");
+        for text in ["", "xyz", "AB", &"g".repeat(64), &"0".repeat(63)] {
+            std::fs::write(&path, text).unwrap();
+            let error = read_private(&path, Curve::Ed25519).unwrap_err().to_string();
+            assert!(error.contains("bad.priv"), "{error}");
+        }
+        std::fs::write(&path, "0".repeat(64)).unwrap();
+        assert!(read_private(&path, Curve::Secp256k1).is_err(), "zero is no secp256k1 key");
+    }
 }

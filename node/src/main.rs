@@ -3,10 +3,12 @@
 
 mod cli;
 mod clock;
+mod config;
 mod engine;
 mod home;
 mod intake;
 mod keys;
+mod log;
 mod status;
 mod wiring;
 

@@ -10,6 +10,7 @@ use consensus::Timing;
 use genesis::{Genesis, NetworkFile, NetworkSettings};
 use ledger::store::FileLock;
 use ledger::{GenesisBlock, Ledger, OpenOptions, Pool};
+use ledger_types::family::FamilyRegistry as _;
 use ledger_types::signature::Curve;
 use ledger_types::topology::{Cluster, NetKey, Validator};
 use ledger_types::{PrivateKey, PublicKey, ValidatorId, VoteKey, setting};
@@ -18,25 +19,28 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{self, Clock};
+use crate::config::Settings;
 use crate::engine::{Engine, Parts};
 use crate::home::Home;
 use crate::intake::Intake;
 use crate::keys::KeyFiles;
-use crate::status::EngineStatus;
+use crate::log::LogLevel;
+use crate::status::{Certificates, EngineStatus};
+
+/// Connections to the admin port at the same time.
+const ADMIN_CONNECTIONS: usize = 32;
 
 /// How a node is run.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeSettings {
     /// The node's folder.
     pub(crate) home: PathBuf,
-    /// Where the REST interface listens.
-    pub(crate) api: SocketAddr,
     /// The network file of a first start; a network of one when absent.
     pub(crate) network: Option<PathBuf>,
-    /// The size of each LMDB map, bytes.
-    pub(crate) map_bytes: usize,
     /// Make state and receipts again from the blocks.
     pub(crate) rebuild: bool,
+    /// What the node's operator decided.
+    pub(crate) own: Settings,
 }
 
 /// A node that is ready to run: keys, network and ledger are open.
@@ -46,8 +50,10 @@ pub(crate) struct Node {
     own: ValidatorId,
     vote_key: PrivateKey,
     timing: Timing,
+    limits: ApiLimits,
     ledger: Ledger,
     listener: std::net::TcpListener,
+    admin: std::net::TcpListener,
     is_new: bool,
     // Held while the node runs: one process per vote key, wherever its data directory is.
     _key_lock: FileLock,
@@ -81,20 +87,34 @@ impl Node {
             bail!("the network has {validators} validators; this version of dgt runs networks of one");
         }
         // Before the ledger: a port that is taken is found out in no time.
-        let listener = std::net::TcpListener::bind(settings.api)
-            .with_context(|| format!("listening on {}", settings.api))?;
-        listener.set_nonblocking(true)?;
-        let ledger = open_ledger(&home.data(), &genesis, settings.map_bytes, settings.rebuild)?;
+        let (listener, admin) = (listen(settings.own.api)?, listen(settings.own.admin)?);
+        let ledger = open_ledger(&home.data(), &genesis, settings.own.map_gib << 30, settings.rebuild)?;
         let timing = timing_of(&ledger)?;
-        Ok(Self { home, genesis, own, vote_key, timing, ledger, listener, is_new, _key_lock: key_lock })
+        let limits = settings.own.limits.clone();
+        Ok(Self {
+            home,
+            genesis,
+            own,
+            vote_key,
+            timing,
+            limits,
+            ledger,
+            listener,
+            admin,
+            is_new,
+            _key_lock: key_lock,
+        })
     }
 
     /// Runs until a signal or a fault ends it, then stops in order: no new requests, no new votes, files synced and
     /// closed, lock files removed. `started` is called once the API listens.
-    pub(crate) fn run(self, started: impl FnOnce(&Started<'_>)) -> Result<()> {
+    pub(crate) fn run(self, log_level: LogLevel, started: impl FnOnce(&Started<'_>)) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let ledger = Arc::new(self.ledger);
-        let listener = runtime.block_on(async { TcpListener::from_std(self.listener) })?;
+        let (listener, admin) = {
+            let _runtime = runtime.enter();
+            (TcpListener::from_std(self.listener)?, TcpListener::from_std(self.admin)?)
+        };
         let (pool, clock) = (Arc::new(Pool::new()), Clock::start());
         let engine = Engine::start(Parts {
             ledger: ledger.clone(),
@@ -114,12 +134,20 @@ impl Node {
             reader: ledger.reader(),
             intake: Arc::new(Intake::new(pool.clone(), ledger.reader(), engine.handle(), clock)),
             head: engine.head(),
-            status: Arc::new(EngineStatus::new(engine.handle(), pool, &self.genesis.topology)),
+            finality: Arc::new(Certificates(ledger.clone())),
+            status: Arc::new(EngineStatus::new(
+                engine.handle(),
+                pool,
+                ledger.clone(),
+                &self.genesis.topology,
+            )),
+            metrics: Arc::default(),
             description: Arc::new(NodeDescription {
                 endpoint: format!("tcp://{api}"),
                 name: self.own.to_string(),
                 network_id: self.genesis.network_id,
                 topology: self.genesis.topology.clone(),
+                families: txfamilies::registry().describe_all(),
             }),
         };
         // Before anybody is told that the node is up: from then on a signal means a clean stop.
@@ -130,6 +158,7 @@ impl Node {
                 interrupt: signal(SignalKind::interrupt())?,
             }
         };
+        tracing::info!(address = %admin.local_addr()?, "admin port");
         started(&Started {
             home: &self.home,
             genesis: &self.genesis,
@@ -138,8 +167,11 @@ impl Node {
             height: ledger.head().height,
             is_new: self.is_new,
         });
-        let router = api::router(state, ApiLimits::default());
-        let served = runtime.block_on(serve(listener, router, &engine, signals));
+        let doors = Doors {
+            admin: (admin, api::admin_router(state.clone(), Arc::new(log_level))),
+            api: (listener, api::router(state, self.limits.clone())),
+        };
+        let served = runtime.block_on(serve(doors, &self.limits, &engine, signals));
         // Requests that still read the ledger end before it is closed.
         drop(runtime);
         let fault = engine.handle().fault();
@@ -150,23 +182,38 @@ impl Node {
     }
 }
 
+/// Where requests come in: each listener with what answers there.
+struct Doors {
+    api: (TcpListener, axum::Router),
+    admin: (TcpListener, axum::Router),
+}
+
 /// The signals that stop a node.
 struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
+/// Listens on an address.
+fn listen(address: SocketAddr) -> Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
 /// Serves until a signal or a fatal fault, then lets requests in progress end.
-async fn serve(
-    listener: TcpListener,
-    router: axum::Router,
-    engine: &Engine,
-    signals: StopSignals,
-) -> Result<()> {
+async fn serve(doors: Doors, limits: &ApiLimits, engine: &Engine, signals: StopSignals) -> Result<()> {
     let StopSignals { mut terminate, mut interrupt } = signals;
     let stop = CancellationToken::new();
-    let limits = ApiLimits::default();
-    let serving = api::serve(listener, router, &limits, stop.clone().cancelled_owned());
+    let Doors { api: (listener, router), admin: (admin, admin_router) } = doors;
+    let admin_limits = ApiLimits { connections: ADMIN_CONNECTIONS, ..ApiLimits::default() };
+    let serving = async {
+        tokio::try_join!(
+            api::serve(listener, router, limits, stop.clone().cancelled_owned()),
+            api::serve(admin, admin_router, &admin_limits, stop.clone().cancelled_owned()),
+        )
+        .map(drop)
+    };
     tokio::pin!(serving);
     tokio::select! {
         served = &mut serving => return served.context("the REST interface"),

@@ -1,19 +1,28 @@
 //! `dgt bgt`: a client of the demo tokens.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use ledger_types::PrivateKey;
 use ledger_types::signature::Curve;
-use serde_json::Value;
+use serde_json::{Value, json};
 use txfamilies::bgt::{NAMESPACE, Payload, Verb, Wallets, address, decode_wallets};
 
-use super::client::{BatchStatus, Connection};
-use crate::keys::{KeyFiles, generate, read_private};
+use super::client::Connection;
+use super::item::bytes_at;
+use super::output::{Cell, Column, DocumentFormat, List, ListStyle, Row, print_document};
+use super::pages::{Window, read_list};
+use super::submit;
+use crate::keys::{KeyFiles, client_folder, generate, read_private};
+
+const COLUMNS: &[Column] = &[
+    Column { key: "name", heading: "NAME" },
+    Column { key: "value", heading: "VALUE" },
+    Column { key: "owner", heading: "OWNER" },
+];
 
 /// What to do with demo tokens.
 #[derive(Debug, Subcommand)]
@@ -32,11 +41,16 @@ pub(super) enum Bgt {
         name: String,
         #[command(flatten)]
         connection: Connection,
+        /// How it looks: a line, or a document with the owner.
+        #[arg(short = 'F', long, value_enum, default_value_t = DocumentFormat::Default)]
+        format: DocumentFormat,
     },
     /// List all wallets.
     List {
         #[command(flatten)]
         connection: Connection,
+        #[command(flatten)]
+        style: ListStyle,
     },
 }
 
@@ -78,53 +92,44 @@ struct Signing {
 }
 
 impl Bgt {
-    pub(super) fn run(self) -> Result<()> {
+    pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
         match self {
-            Self::Set(change) => change.submit(Verb::Set),
-            Self::Inc(change) => change.submit(Verb::Inc),
-            Self::Dec(change) => change.submit(Verb::Dec),
+            Self::Set(change) => change.submit(out, Verb::Set),
+            Self::Inc(change) => change.submit(out, Verb::Inc),
+            Self::Dec(change) => change.submit(out, Verb::Dec),
             Self::Trans(Transfer { name, to, value, signing }) => {
-                signing.submit(&Payload { verb: Verb::Trans { to }, name, value })
+                signing.submit(out, &Payload { verb: Verb::Trans { to }, name, value })
             }
-            Self::Show { name, connection } => show(&connection, &name),
-            Self::List { connection } => list(&connection),
+            Self::Show { name, connection, format } => show(out, &connection, &name, format),
+            Self::List { connection, style } => list(out, &connection, style),
         }
     }
 }
 
 impl Change {
-    fn submit(self, verb: Verb) -> Result<()> {
-        self.signing.submit(&Payload { verb, name: self.name, value: self.value })
+    fn submit(self, out: &mut dyn Write, verb: Verb) -> Result<()> {
+        self.signing.submit(out, &Payload { verb, name: self.name, value: self.value })
     }
 }
 
 impl Signing {
-    fn submit(&self, payload: &Payload) -> Result<()> {
+    fn submit(&self, out: &mut dyn Write, payload: &Payload) -> Result<()> {
         let key = self.private_key()?;
         // The nonce makes equal payments two payments.
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
         let nonce = data_encoding::HEXLOWER.encode(&nonce);
         let batch = txfamilies::sign_batch(&key, &[payload.transaction().with_nonce(nonce)]);
-        let id = self.connection.submit(batch)?;
-        let wait = Duration::from_secs(self.wait);
-        let status = match self.wait {
-            0 => BatchStatus::Pending,
-            _ => self.connection.batch_status(&id, wait)?,
-        };
-        match status {
-            BatchStatus::Committed => println!("COMMITTED {id}"),
-            BatchStatus::Pending => println!("PENDING {id}"),
-            BatchStatus::Invalid(reason) => bail!("INVALID {id}: {reason}"),
-        }
-        Ok(())
+        let id = batch.header_signature.clone();
+        submit::submit(&self.connection, vec![batch])?;
+        submit::report(out, &self.connection, &[id], Duration::from_secs(self.wait))
     }
 
     fn private_key(&self) -> Result<PrivateKey> {
         if let Some(path) = &self.key {
             return read_private(path, Curve::Ed25519);
         }
-        let files = KeyFiles::new(&super::client_keys()?, "default");
+        let files = KeyFiles::new(&client_folder()?, "default");
         if let Some(key) = files.read(Curve::Ed25519)? {
             return Ok(key);
         }
@@ -135,27 +140,41 @@ impl Signing {
     }
 }
 
-fn show(connection: &Connection, name: &str) -> Result<()> {
-    let found = connection.get(&format!("/state/{}", address(name)))?;
+fn show(out: &mut dyn Write, connection: &Connection, name: &str, format: DocumentFormat) -> Result<()> {
+    let found = connection.find(&format!("/state/{}", address(name)), &[])?;
     let wallets = found.as_ref().map(wallets_of).transpose()?.unwrap_or_default();
     let wallet = wallets.get(name).with_context(|| format!("there is no wallet {name:?}"))?;
-    println!("{name} {}", wallet.decimals);
-    Ok(())
-}
-
-fn list(connection: &Connection) -> Result<()> {
-    println!("NAME                 VALUE      OWNER");
-    for entry in connection.list(&format!("/state?address={NAMESPACE}"))? {
-        for (name, wallet) in wallets_of(&entry)? {
-            println!("{name:<20} {:<10} {}", wallet.decimals, wallet.owner_key);
+    match format {
+        DocumentFormat::Default => writeln!(out, "{name} {}", wallet.decimals)?,
+        format => {
+            let document = json!({"name": name, "owner": wallet.owner_key, "value": wallet.decimals});
+            print_document(out, format, &document)?;
         }
     }
     Ok(())
 }
 
+fn list(out: &mut dyn Write, connection: &Connection, style: ListStyle) -> Result<()> {
+    let mut list = List::new(out, style.format, COLUMNS);
+    read_list(connection, "/state", &[("address", NAMESPACE)], &Window::default(), &mut |items| {
+        let rows = items.iter().map(|item| Ok(rows(&wallets_of(item)?)));
+        list.print(&rows.collect::<Result<Vec<_>>>()?.concat())
+    })?;
+    list.finish(None)
+}
+
+fn rows(wallets: &Wallets) -> Vec<Row> {
+    let cells = wallets.iter().map(|(name, wallet)| {
+        vec![
+            Cell::Text(name.clone()),
+            Cell::Number(wallet.decimals.into()),
+            Cell::Text(wallet.owner_key.clone()),
+        ]
+    });
+    cells.collect()
+}
+
 /// The wallets in an item of /state, or in the answer of /state/{address}: both have them under `data`.
 fn wallets_of(item: &Value) -> Result<Wallets> {
-    let data = item["data"].as_str().context("the answer has no data")?;
-    let bytes = BASE64_STANDARD.decode(data).context("the data is not base64")?;
-    decode_wallets(&bytes).map_err(|error| anyhow::anyhow!("{error}"))
+    decode_wallets(&bytes_at(item, "/data")?).map_err(|error| anyhow::anyhow!("{error}"))
 }

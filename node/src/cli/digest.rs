@@ -1,6 +1,7 @@
 //! `dgt digest`.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -15,7 +16,7 @@ pub(super) struct Digest {
 }
 
 impl Digest {
-    pub(super) fn run(self) -> Result<()> {
+    pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
         let paths = match self.paths.is_empty() {
             true => vec![PathBuf::from("dgt_clust/c1/dgt1/data")],
             false => self.paths,
@@ -24,7 +25,7 @@ impl Digest {
             if path.is_file() {
                 let lock = path.with_file_name("node.lock");
                 let _lock = lock.exists().then(|| FileLock::take(&lock)).transpose()?;
-                print(&path)?;
+                print(out, &path)?;
                 continue;
             }
             if !path.is_dir() {
@@ -39,15 +40,15 @@ impl Digest {
             if files.is_empty() {
                 bail!("{}: there is no ledger in this directory", path.display());
             }
-            files.iter().try_for_each(|file| print(file))?;
+            files.iter().try_for_each(|file| print(out, file))?;
         }
         Ok(())
     }
 }
 
 /// One line, as `sha256sum` prints it, with the number of records behind it.
-fn print(file: &std::path::Path) -> Result<()> {
+fn print(out: &mut dyn Write, file: &Path) -> Result<()> {
     let found = digest(file)?;
-    println!("{}  {}  {} records", found.sha256, file.display(), found.records);
+    writeln!(out, "{}  {}  {} records", found.sha256, file.display(), found.records)?;
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! `dgt genesis`.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use genesis::NetworkFile;
+use ledger::reader::Head;
 use ledger_types::PublicKey;
 
 use crate::home::Home;
@@ -40,16 +42,16 @@ pub(super) struct New {
 }
 
 impl Genesis {
-    pub(super) fn run(self) -> Result<()> {
+    pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
         match self {
-            Self::New(new) => new.run(),
-            Self::Show { file } => show(&wiring::read_network(&file)?),
+            Self::New(new) => new.run(out),
+            Self::Show { file } => show(out, &wiring::read_network(&file)?),
         }
     }
 }
 
 impl New {
-    fn run(self) -> Result<()> {
+    fn run(self, out: &mut dyn Write) -> Result<()> {
         if self.out.exists() {
             bail!("{} exists", self.out.display());
         }
@@ -59,26 +61,35 @@ impl New {
         // A file that makes no block 0 is not written.
         network.genesis()?;
         wiring::write_whole(&self.out, &network.to_toml())?;
-        println!("wrote {}", self.out.display());
-        println!("network  {}", network.network_id());
-        println!("start it with: dgt start --home {} --network {}", self.home.display(), self.out.display());
+        writeln!(out, "wrote {}", self.out.display())?;
+        writeln!(out, "network  {}", network.network_id())?;
+        writeln!(
+            out,
+            "start it with: dgt start --home {} --network {}",
+            self.home.display(),
+            self.out.display()
+        )?;
         Ok(())
     }
 }
 
-fn show(network: &NetworkFile) -> Result<()> {
+fn show(out: &mut dyn Write, network: &NetworkFile) -> Result<()> {
     let genesis = network.genesis()?;
-    let folder = tempfile::tempdir().context("a temporary folder to execute block 0 in")?;
-    let ledger = wiring::open_ledger(folder.path(), &genesis, 1 << 30, false)?;
-    let head = ledger.head();
-    drop(ledger);
-    println!("name        {}", network.name());
-    println!("network     {}", genesis.network_id);
-    println!("committee   {}", genesis.cfg_hash);
-    println!("block 0     {}", head.id);
-    println!("state root  {}", head.state_root);
-    println!("clusters    {}", genesis.topology.clusters().len());
-    println!("validators  {}", genesis.topology.validators().count());
-    println!("quorum      {}", consensus::Quorum::new(genesis.topology.shape()).flat_quorum());
+    let head = execute_block_0(&genesis)?;
+    writeln!(out, "name        {}", network.name())?;
+    writeln!(out, "network     {}", genesis.network_id)?;
+    writeln!(out, "committee   {}", genesis.cfg_hash)?;
+    writeln!(out, "block 0     {}", head.id)?;
+    writeln!(out, "state root  {}", head.state_root)?;
+    writeln!(out, "clusters    {}", genesis.topology.clusters().len())?;
+    writeln!(out, "validators  {}", genesis.topology.validators().count())?;
+    writeln!(out, "quorum      {}", consensus::Quorum::new(genesis.topology.shape()).flat_quorum())?;
     Ok(())
+}
+
+/// Makes block 0 of a network, in a folder that is gone afterwards.
+pub(super) fn execute_block_0(genesis: &genesis::Genesis) -> Result<Head> {
+    let folder = tempfile::tempdir().context("a temporary folder to execute block 0 in")?;
+    let ledger = wiring::open_ledger(folder.path(), genesis, 1 << 30, false)?;
+    Ok(ledger.head())
 }

@@ -1,12 +1,13 @@
 //! `dgt keygen`.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use ledger_types::signature::Curve;
 
-use crate::keys::{KeyFiles, generate};
+use crate::keys::{KeyFiles, client_folder, generate};
 
 /// Arguments of `dgt keygen`.
 #[derive(Debug, Args)]
@@ -33,7 +34,7 @@ enum KeyType {
 }
 
 impl Keygen {
-    pub(super) fn run(self) -> Result<()> {
+    pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
         if self.name.is_empty() || self.name.contains(['/', '\0']) || self.name.starts_with('.') {
             anyhow::bail!("{:?} is not a name for a file", self.name);
         }
@@ -41,13 +42,13 @@ impl Keygen {
             KeyType::Ed25519 => Curve::Ed25519,
             KeyType::Secp256k1 => Curve::Secp256k1,
         };
-        let folder = self.key_dir.map_or_else(super::client_keys, Ok)?;
+        let folder = self.key_dir.map_or_else(client_folder, Ok)?;
         let files = KeyFiles::new(&folder, &self.name);
         let key = generate(curve)?;
         files.write(&key, self.force)?;
-        println!("private key: {}", files.private.display());
-        println!("public key:  {}", files.public.display());
-        println!("{}", key.public_key());
+        writeln!(out, "private key: {}", files.private.display())?;
+        writeln!(out, "public key:  {}", files.public.display())?;
+        writeln!(out, "{}", key.public_key())?;
         Ok(())
     }
 }

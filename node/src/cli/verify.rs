@@ -1,6 +1,6 @@
 //! `dgt verify`.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ pub(super) struct Verify {
 }
 
 impl Verify {
-    pub(super) fn run(self) -> Result<()> {
+    pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
         let started = Instant::now();
         let (directory, network_file) = self.places()?;
         if !directory.is_dir() {
@@ -56,8 +56,7 @@ impl Verify {
         let mut progress = Progress::new();
         let checked = verify(&options, &mut |done, all| progress.show(done, all));
         progress.clear();
-        print(&directory, &checked?, self.quick, started.elapsed());
-        Ok(())
+        print(out, &directory, &checked?, self.quick, started.elapsed())
     }
 
     /// The data directory and the network file.
@@ -135,32 +134,44 @@ impl Progress {
     }
 }
 
-fn print(directory: &Path, summary: &Summary, quick: bool, elapsed: Duration) {
+fn print(
+    out: &mut dyn Write,
+    directory: &Path,
+    summary: &Summary,
+    quick: bool,
+    elapsed: Duration,
+) -> Result<()> {
     let head = &summary.head;
-    println!("{}: clean", directory.display());
-    println!("  head           {} {}", head.height, head.id);
-    println!("  batches        {}", summary.batches);
-    println!("  transactions   {}", summary.transactions);
-    println!("  rejections     {}", summary.rejections);
-    println!("  state values   {}", summary.state_values);
-    println!("  finalizations  {}", finalizations(summary));
-    println!("  executed again {}", if quick { "no (--quick)" } else { "yes" });
-    println!("  time           {:.1} s", elapsed.as_secs_f64());
+    writeln!(out, "{}: clean", directory.display())?;
+    writeln!(out, "  head           {} {}", head.height, head.id)?;
+    writeln!(out, "  batches        {}", summary.batches)?;
+    writeln!(out, "  transactions   {}", summary.transactions)?;
+    writeln!(out, "  rejections     {}", summary.rejections)?;
+    writeln!(out, "  state values   {}", summary.state_values)?;
+    writeln!(out, "  finalizations  {}", finalizations(summary))?;
+    writeln!(out, "  executed again {}", if quick { "no (--quick)" } else { "yes" })?;
+    writeln!(out, "  time           {:.1} s", elapsed.as_secs_f64())?;
     for (kind, height) in
         [(FileKind::Receipts, summary.receipts_height), (FileKind::Merkle, summary.state_height)]
     {
         let missing = (head.height + 1).saturating_sub(height.map_or(0, |height| height + 1));
         if missing > 0 {
-            println!("{}: the next start adds what belongs to the last {missing} blocks", kind.file_name());
+            writeln!(
+                out,
+                "{}: the next start adds what belongs to the last {missing} blocks",
+                kind.file_name()
+            )?;
         }
     }
     if summary.finalized_ahead > 0 {
-        println!(
+        writeln!(
+            out,
             "{}: the next start adds {} finalized blocks",
             FileKind::Block.file_name(),
             summary.finalized_ahead
-        );
+        )?;
     }
+    Ok(())
 }
 
 fn finalizations(summary: &Summary) -> String {

@@ -35,7 +35,7 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    pub(super) fn run(self, decided: Receiver<Decided>) {
+    pub(super) fn run(self, decided: &Receiver<Decided>) {
         let mut synced = self.ledger.head().height;
         loop {
             let step = match decided.recv_timeout(QUIET) {

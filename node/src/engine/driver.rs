@@ -23,7 +23,7 @@ const INPUTS_PER_TURN: usize = 256;
 /// What wakes the driver.
 pub(crate) enum Event {
     /// Something for the replica.
-    Input(Input),
+    Input(Box<Input>),
     /// The pool may have a batch to propose.
     PoolChanged,
     /// The node stops.
@@ -51,11 +51,11 @@ struct Turn {
 
 impl Driver {
     /// Runs until told to stop, or until the node must not vote any more.
-    pub(super) fn run(mut self, events: Receiver<Event>, restored: Vec<Effect>) {
+    pub(super) fn run(mut self, events: &Receiver<Event>, restored: Vec<Effect>) {
         let mut turn = Turn::default();
         turn.inputs.push_back(self.pending());
         let ended = self.perform(&mut turn, restored).and_then(|()| self.finish(turn));
-        let ended = ended.and_then(|()| self.turns(&events));
+        let ended = ended.and_then(|()| self.turns(events));
         // After a fault the other threads are gone, which is no second fault.
         if let Some(error) = ended.err().filter(|_| self.fault.get().is_none()) {
             // Nothing of a failed write left the node. With room again a restart goes on where this one ended.
@@ -97,7 +97,7 @@ impl Driver {
                     match event {
                         Event::Stop => return None,
                         Event::PoolChanged => pool_changed = true,
-                        Event::Input(input) => turn.inputs.push_back(input),
+                        Event::Input(input) => turn.inputs.push_back(*input),
                     }
                 }
                 if pool_changed {

@@ -38,8 +38,8 @@ pub(super) struct Executor {
 }
 
 impl Executor {
-    pub(super) fn run(self, tasks: Receiver<Task>) {
-        while let Some(queued) = take_all(&tasks) {
+    pub(super) fn run(self, tasks: &Receiver<Task>) {
+        while let Some(queued) = take_all(tasks) {
             // A newer request to build makes an older one void.
             let newest = queued.iter().rposition(|task| matches!(task, Task::Build { .. }));
             for (index, task) in queued.into_iter().enumerate() {

@@ -120,9 +120,9 @@ impl Engine {
             fault: fault.clone(),
         };
         let threads = vec![
-            spawn("consensus", move || driver.run(events, effects))?,
-            spawn("execute", move || executor.run(tasks))?,
-            spawn("commit", move || committer.run(commits))?,
+            spawn("consensus", move || driver.run(&events, effects))?,
+            spawn("execute", move || executor.run(&tasks))?,
+            spawn("commit", move || committer.run(&commits))?,
         ];
         Ok(Self { inputs, status, fault, head, recovered_height, threads })
     }
@@ -183,6 +183,6 @@ fn take_all<T>(receiver: &Receiver<T>) -> Option<Vec<T>> {
 
 impl From<Input> for driver::Event {
     fn from(input: Input) -> Self {
-        Self::Input(input)
+        Self::Input(Box::new(input))
     }
 }

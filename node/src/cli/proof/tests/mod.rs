@@ -1,0 +1,4 @@
+mod anchor;
+mod check;
+mod claim;
+mod network;

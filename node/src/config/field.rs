@@ -1,0 +1,95 @@
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use api::Cors;
+
+use super::settings::LogFormat;
+use crate::log;
+
+/// The place of one value in the settings, by its type.
+pub(crate) enum Field<'a> {
+    /// An IP address and a port.
+    Address(&'a mut SocketAddr),
+    /// A count or a size.
+    Number(&'a mut usize),
+    /// A time, written in milliseconds.
+    Millis(&'a mut Duration),
+    /// Whose pages may call.
+    Cors(&'a mut Cors),
+    /// How the log looks.
+    Format(&'a mut LogFormat),
+    /// What is logged.
+    Level(&'a mut String),
+}
+
+impl Field<'_> {
+    /// Whether the value is a number in TOML. If not, it is a string.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self, Self::Number(_) | Self::Millis(_))
+    }
+
+    /// The value as people write it, without quotes.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Address(address) => address.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Millis(time) => time.as_millis().to_string(),
+            Self::Cors(Cors::Off) => "off".to_owned(),
+            Self::Cors(Cors::Any) => "any".to_owned(),
+            Self::Cors(Cors::Origins(origins)) => origins.join(","),
+            Self::Format(format) => format.to_string(),
+            Self::Level(level) => level.to_string(),
+        }
+    }
+
+    /// Sets the value. A number must lie in the range.
+    ///
+    /// # Errors
+    /// The reason, for people.
+    pub(super) fn set(self, text: &str, range: &RangeInclusive<u64>) -> Result<(), String> {
+        match self {
+            Self::Address(address) => {
+                *address = text.parse().map_err(|_| "it is IP:PORT, for example 127.0.0.1:8108")?;
+            }
+            Self::Number(number) => {
+                let value = parse_number(text, range)?;
+                *number = usize::try_from(value).map_err(|_| "it is too large for this machine")?;
+            }
+            Self::Millis(time) => *time = Duration::from_millis(parse_number(text, range)?),
+            Self::Cors(cors) => *cors = parse_cors(text)?,
+            Self::Format(format) => *format = text.parse()?,
+            Self::Level(level) => {
+                log::parse_filter(text)?;
+                text.clone_into(level);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_number(text: &str, range: &RangeInclusive<u64>) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("it is a number from {} to {}", range.start(), range.end()))
+}
+
+fn parse_cors(text: &str) -> Result<Cors, String> {
+    match text {
+        "off" => return Ok(Cors::Off),
+        "any" => return Ok(Cors::Any),
+        _ => {}
+    }
+    let origins: Vec<String> = text.split(',').map(|origin| origin.trim().to_owned()).collect();
+    match origins.iter().all(|origin| is_origin(origin)) {
+        true => Ok(Cors::Origins(origins)),
+        false => Err("it is off, any, or origins such as https://wallet.example".to_owned()),
+    }
+}
+
+/// Whether text is a scheme, a host and perhaps a port, as browsers send it.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+    })
+}
