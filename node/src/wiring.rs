@@ -194,9 +194,15 @@ struct StopSignals {
     interrupt: Signal,
 }
 
+/// Connections that wait to be accepted.
+const ACCEPT_QUEUE: i32 = 4_096;
+
 /// Listens on an address.
 fn listen(address: SocketAddr) -> Result<std::net::TcpListener> {
     let listener = std::net::TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+    // A second call lengthens the queue: with the 128 of the first, thousands of clients at once wait for
+    // retransmissions. The kernel caps it at net.core.somaxconn.
+    rustix::net::listen(&listener, ACCEPT_QUEUE)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
