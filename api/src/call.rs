@@ -42,6 +42,14 @@ impl Call {
         parse_id(self.last_segment())
     }
 
+    /// The id in the last segment but one.
+    ///
+    /// # Errors
+    /// 60 when it is not one.
+    pub(crate) fn id_before_last<T: FromStr>(&self) -> ApiResult<T> {
+        parse_id(self.path.rsplit('/').nth(1).unwrap_or_default())
+    }
+
     /// The link to this request, with some parameters changed.
     pub(crate) fn link(&self, changes: &[(&str, &str)]) -> String {
         self.link_to(&self.path, changes)

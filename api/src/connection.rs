@@ -1,6 +1,6 @@
 //! Serving connections: only so many at a time, and none for ever.
 
-use std::future::{Future, IntoFuture as _};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -8,51 +8,75 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
 use axum::serve::Listener;
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::{Sleep, sleep};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Sleep, sleep, timeout};
 
+use crate::closing::Closing;
 use crate::limits::ApiLimits;
 
-/// Serves until `shutdown` completes, then lets requests in progress end within the grace.
+/// Bytes of a connection's buffer: room for the longest request line that the parser takes, 64 KiB, and its headers.
+const BUFFER_BYTES: usize = 128 * 1024;
+
+/// Serves until `shutdown` completes, then lets requests in progress end within the grace. Subscriptions are closed.
 ///
 /// # Errors
-/// When the listener fails.
+/// When the listener has no address.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: &ApiLimits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let gate = Gate {
-        listener,
-        slots: Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS))),
-        // A client that waits for a status sends nothing for as long as that may take.
-        read_timeout: limits.wait_max + limits.body_timeout,
-        write_timeout: limits.write_timeout,
-    };
-    let (stop, stopping) = oneshot::channel();
-    let signal = async move {
-        shutdown.await;
-        // Nobody listens any more when serving failed before.
-        let _ = stop.send(());
-    };
-    let grace = limits.shutdown_grace;
-    let cut_off = async move {
-        match stopping.await {
-            Ok(()) => sleep(grace).await,
-            Err(_never_sent) => std::future::pending().await,
+    tracing::debug!(address = %listener.local_addr()?, "serving");
+    let (close, closing) = Closing::new();
+    let router = router.layer(Extension(closing.clone()));
+    let connections = limits.connections.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+    let slots = Arc::new(Semaphore::new(connections));
+    let mut gate = Gate { listener, slots: Arc::clone(&slots), limits: limits.clone() };
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            stream = gate.accept() => {
+                tokio::spawn(converse(stream, router.clone(), closing.clone(), limits.header_timeout));
+            }
+        }
+    }
+    drop(gate);
+    close.send_replace(true);
+    // A connection holds its slot to its end, also when it became a WebSocket.
+    let all = u32::try_from(connections).expect("invariant: clamped above");
+    if timeout(limits.shutdown_grace, slots.acquire_many(all)).await.is_err() {
+        tracing::info!("requests still in progress are cut off");
+    }
+    Ok(())
+}
+
+/// Answers the requests of one connection, one after the other.
+async fn converse(stream: Guarded, router: Router, mut closing: Closing, header_timeout: Duration) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = closing.begun() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
     };
-    tokio::select! {
-        result = axum::serve(gate, router).with_graceful_shutdown(signal).into_future() => result,
-        () = cut_off => {
-            tracing::info!("requests still in progress are cut off");
-            Ok(())
-        }
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection broke off");
     }
 }
 
@@ -60,26 +84,20 @@ pub async fn serve(
 struct Gate {
     listener: TcpListener,
     slots: Arc<Semaphore>,
-    read_timeout: Duration,
-    write_timeout: Duration,
+    limits: ApiLimits,
 }
 
-impl Listener for Gate {
-    type Io = Guarded;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Guarded, SocketAddr) {
+impl Gate {
+    async fn accept(&mut self) -> Guarded {
         let slot = Arc::clone(&self.slots).acquire_owned().await.expect("invariant: never closed");
-        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let (stream, _): (TcpStream, SocketAddr) = Listener::accept(&mut self.listener).await;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "answers may be delayed");
         }
-        let (reading, writing) = (Patience::new(self.read_timeout), Patience::new(self.write_timeout));
-        (Guarded { stream, reading, writing, _slot: slot }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        // A client that waits for a status sends nothing for as long as that may take.
+        let reading = Patience::new(self.limits.wait_max + self.limits.body_timeout);
+        let writing = Patience::new(self.limits.write_timeout);
+        Guarded { stream, reading, writing, _slot: slot }
     }
 }
 

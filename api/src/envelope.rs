@@ -1,7 +1,7 @@
 //! The one envelope of successful answers, and how a value becomes a response.
 
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use ledger_types::BlockId;
 use serde::Serialize;
@@ -51,6 +51,14 @@ impl<T: Serialize> Envelope<T> {
     /// The response, 200.
     pub(crate) fn ok(&self) -> Response {
         json(StatusCode::OK, self)
+    }
+
+    /// The response, 200, to a request that will never be answered otherwise.
+    pub(crate) fn ok_for_ever(&self) -> Response {
+        let mut response = self.ok();
+        let year = HeaderValue::from_static("public, max-age=31536000, immutable");
+        response.headers_mut().insert(CACHE_CONTROL, year);
+        response
     }
 }
 

@@ -8,7 +8,14 @@
 //! | 102 | 400 | more ids than one request may name |
 //! | 103 | 400 | the items named by id are too large for one answer |
 //! | 104 | 408 | the request body did not arrive in time, or broke off |
-//! | 105 | 503 | other clients' requests hold all the memory set aside for bodies |
+//! | 105 | 503 | other clients hold all the memory set aside for requests, or for answers not read yet |
+//! | 106 | 404 | this node holds no certificate of the block: the first block has none |
+//! | 107 | 400 | a height is not a decimal number, or above the head |
+//! | 108 | 503 | the node does not take part in its network; reads are answered all the same |
+//! | 109 | 503 | other clients hold all the subscriptions that the node serves |
+//! | 110 | 400 | the request does not ask for a WebSocket |
+//! | 111 | 403 | another site's page may not open a WebSocket here |
+//! | 112 | 400 | the text is not a filter for the log (admin port) |
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -100,7 +107,21 @@ error_table! {
     BodyIncomplete 104 REQUEST_TIMEOUT "Request Body Incomplete"
         "The request body did not arrive in full within the time allowed."
     Busy 105 SERVICE_UNAVAILABLE "Node Busy"
-        "The node holds as many request bodies as it may. Try your request again later."
+        "The node holds as many requests or unread answers as it may. Try your request again later."
+    CertificateNotFound 106 NOT_FOUND "Certificate Not Found"
+        "This node holds no certificate of the block. The first block has none: nobody votes on it."
+    HeightInvalid 107 BAD_REQUEST "Invalid Height"
+        "A height is a decimal number that is not above the head's: "
+    NodeNotReady 108 SERVICE_UNAVAILABLE "Node Not Ready"
+        "The node does not take part in its network: "
+    TooManyStreams 109 SERVICE_UNAVAILABLE "Too Many Subscriptions"
+        "The node serves as many subscriptions as it may: "
+    WebSocketExpected 110 BAD_REQUEST "WebSocket Expected"
+        "Subscriptions are made over a WebSocket: the request must ask for the upgrade."
+    OriginNotAllowed 111 FORBIDDEN "Origin Not Allowed"
+        "This node does not take WebSockets from the pages of that site."
+    FilterInvalid 112 BAD_REQUEST "Invalid Log Filter"
+        "The text is not a filter for the log: "
 }
 
 /// An answer that is an error.
@@ -123,6 +144,21 @@ impl ApiError {
     /// 30 with our reason behind the ancestor's message.
     pub(crate) fn invalid_batches(reason: &str) -> Self {
         Self { kind: ErrorKind::SubmittedBatchesInvalid, detail: format!(" Reason: {reason}") }
+    }
+
+    /// 107: the text is not the height of a committed block.
+    pub(crate) fn invalid_height(text: &str) -> Self {
+        Self { kind: ErrorKind::HeightInvalid, detail: text.chars().take(ECHO_CHARS).collect() }
+    }
+
+    /// 108 with the reason.
+    pub(crate) fn not_ready(reason: &str) -> Self {
+        Self { kind: ErrorKind::NodeNotReady, detail: reason.to_owned() }
+    }
+
+    /// 112 with the reason.
+    pub(crate) fn invalid_filter(reason: &str) -> Self {
+        Self { kind: ErrorKind::FilterInvalid, detail: reason.chars().take(ECHO_CHARS).collect() }
     }
 
     /// 60: the text is not an id. A message repeats no more of it than is of use.
@@ -207,6 +243,13 @@ mod tests {
             (103, 400),
             (104, 408),
             (105, 503),
+            (106, 404),
+            (107, 400),
+            (108, 503),
+            (109, 503),
+            (110, 400),
+            (111, 403),
+            (112, 400),
         ];
         let rows: Vec<_> = ErrorKind::ALL.iter().map(|kind| kind.row()).collect();
         assert!(rows.iter().map(|row| (row.0, row.1.as_u16())).eq(expected));

@@ -11,6 +11,8 @@ pub struct ApiLimits {
     pub body_bytes: usize,
     /// Bytes of all request bodies held at the same time; at least `body_bytes`.
     pub bodies_bytes: usize,
+    /// Bytes of all large answers that their clients have not read yet; beyond it, large answers are refused.
+    pub answers_bytes: usize,
     /// How long a request body may take to arrive.
     pub body_timeout: Duration,
     /// Batches in one submitted list.
@@ -29,10 +31,33 @@ pub struct ApiLimits {
     pub wait_max: Duration,
     /// Connections served at the same time; more wait to be accepted.
     pub connections: usize,
+    /// How long the head of a request may take to arrive, and a connection may stay without one.
+    pub header_timeout: Duration,
+    /// Subscriptions (WebSockets and event streams) at the same time; more are refused.
+    pub streams: usize,
+    /// Bytes of messages to subscribers held at the same time; more wait.
+    pub stream_bytes: usize,
+    /// Bytes of one message that a subscriber sends.
+    pub message_bytes: usize,
+    /// How often a subscriber is shown that the node is there, and asked whether it is.
+    pub ping_every: Duration,
     /// How long a client may leave an answer unread before its connection is dropped.
     pub write_timeout: Duration,
     /// How long requests in progress may take to end after a shutdown began.
     pub shutdown_grace: Duration,
+    /// Which other sites' pages may call this node from a browser.
+    pub cors: Cors,
+}
+
+/// Which other sites' pages may call this node from a browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cors {
+    /// None.
+    Off,
+    /// All.
+    Any,
+    /// Those of these origins, for example `https://wallet.example`.
+    Origins(Vec<String>),
 }
 
 impl Default for ApiLimits {
@@ -40,6 +65,7 @@ impl Default for ApiLimits {
         Self {
             body_bytes: REST_BODY_BYTES,
             bodies_bytes: 128 * 1024 * 1024,
+            answers_bytes: 128 * 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             batches_per_list: BATCHES_PER_LIST,
             ids: 1_000,
@@ -49,8 +75,14 @@ impl Default for ApiLimits {
             concurrent_heavy: 16,
             wait_max: Duration::from_secs(300),
             connections: 512,
+            header_timeout: Duration::from_secs(30),
+            streams: 128,
+            stream_bytes: 64 * 1024 * 1024,
+            message_bytes: 64 * 1024,
+            ping_every: Duration::from_secs(20),
             write_timeout: Duration::from_secs(30),
             shutdown_grace: Duration::from_secs(5),
+            cors: Cors::Off,
         }
     }
 }

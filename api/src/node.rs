@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use ledger::Reader;
+use ledger::reader::FileUse;
+use ledger_types::family::FamilyDescription;
 use ledger_types::{NetworkId, Topology};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::finality::FinalitySource;
 use crate::intake::BatchIntake;
+use crate::metrics::Metrics;
 
 /// Everything that answers are made of. Cheap to clone.
 #[derive(Clone)]
@@ -19,9 +23,13 @@ pub struct ApiState {
     /// The height of the newest readable block. Changes after every commit, once the intake has let go of the batches
     /// that the commit decided: waits for a status look again then, and at no other time.
     pub head: watch::Receiver<u64>,
+    /// Why blocks are final.
+    pub finality: Arc<dyn FinalitySource>,
     /// What changes while the node runs.
     pub status: Arc<dyn StatusSource>,
-    /// What does not.
+    /// What is counted. One node has one, whatever routers it has.
+    pub metrics: Arc<Metrics>,
+    /// What does not change.
     pub description: Arc<NodeDescription>,
 }
 
@@ -36,12 +44,20 @@ pub struct NodeDescription {
     pub network_id: NetworkId,
     /// The committee: its vote keys stand in the JSON of blocks.
     pub topology: Topology,
+    /// The transaction families that the node executes.
+    pub families: Vec<FamilyDescription>,
 }
 
 /// Tells what changes while the node runs.
 pub trait StatusSource: Send + Sync + 'static {
     /// The node's status now.
     fn status(&self) -> NodeStatus;
+
+    /// Why the node does not take part in its network, if so.
+    fn fault(&self) -> Option<String>;
+
+    /// The files of the ledger.
+    fn files(&self) -> Vec<FileUse>;
 }
 
 /// The part of `GET /status` that changes.

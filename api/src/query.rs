@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::extract::Query as Pairs;
 use axum::http::Uri;
+use ledger_types::AddressPrefix;
 
 use crate::error::{ApiError, ApiResult, ErrorKind};
 use crate::limits::ApiLimits;
@@ -85,6 +86,39 @@ impl Query {
             Some(value) if value.is_empty() || value == sort_key => Ok(Order::Reversed),
             Some(_) => Err(ErrorKind::SortInvalid.into()),
         }
+    }
+
+    /// The height in `height`, which is not above the head's; the head's when there is none.
+    ///
+    /// # Errors
+    /// 107 when it is none of a committed block.
+    pub(crate) fn height(&self, head: u64) -> ApiResult<u64> {
+        let Some(text) = self.get("height") else { return Ok(head) };
+        let height = text.parse().ok().filter(|height| *height <= head && !text.starts_with('+'));
+        height.ok_or_else(|| ApiError::invalid_height(text))
+    }
+
+    /// The prefixes of state addresses in `address`; none for everything.
+    ///
+    /// # Errors
+    /// 62 when one is not the beginning of an address, 102 when there are too many.
+    pub(crate) fn prefixes(&self, limits: &ApiLimits) -> ApiResult<Vec<String>> {
+        let list = self.get("address").unwrap_or_default();
+        let prefixes: Vec<_> = list.split(',').filter(|prefix| !prefix.is_empty()).collect();
+        if prefixes.len() > limits.ids {
+            return Err(ApiError::limit(ErrorKind::TooManyIds, limits.ids));
+        }
+        let parsed = prefixes.into_iter().map(str::parse::<AddressPrefix>);
+        parsed
+            .map(|prefix| {
+                prefix.map(|prefix| prefix.to_string()).map_err(|_| ErrorKind::InvalidStateAddress.into())
+            })
+            .collect()
+    }
+
+    /// Whether a parameter asks for something: it stands without a value or with `true`.
+    pub(crate) fn asks_for(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value.is_empty() || value.eq_ignore_ascii_case("true"))
     }
 
     /// How long the client wants to wait, in whole seconds, never more than the limit. No value, or one that is not

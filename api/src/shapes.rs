@@ -60,20 +60,24 @@ impl<'a> BlockShape<'a> {
         let header = &block.header;
         let leader = topology.validator(header.proposer).ok_or(ErrorKind::ResourceHeaderInvalid)?;
         let consensus = [CONSENSUS_TAG, &header.epoch.to_be_bytes(), &header.view.to_be_bytes()].concat();
-        let previous = if header.height == 0 { NO_PARENT.to_owned() } else { header.parent.to_string() };
         Ok(Self {
             batches: block.batches().map(BatchShape::of).collect(),
             header: BlockHeaderShape {
                 batch_ids: block.batches().map(|batch| batch.id).collect(),
                 block_num: header.height.to_string(),
                 consensus: Base64(consensus),
-                previous_block_id: previous,
+                previous_block_id: previous_block_id(header.height, &header.parent),
                 signer_public_key: &leader.vote_key,
                 state_root_hash: header.state_root,
             },
             header_signature: block.id(),
         })
     }
+}
+
+/// The parent of the block at a height, as clients know it.
+pub(crate) fn previous_block_id(height: u64, parent: &BlockId) -> String {
+    if height == 0 { NO_PARENT.to_owned() } else { parent.to_string() }
 }
 
 /// A batch with its transactions in full.

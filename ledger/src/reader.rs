@@ -62,6 +62,25 @@ pub struct Inclusion {
     pub path: Vec<Hash>,
 }
 
+/// How large a file of the ledger is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileUse {
+    /// Its name, without folders.
+    pub name: String,
+    /// Its size, bytes.
+    pub bytes: u64,
+    /// The size that it may grow to, bytes.
+    pub map_bytes: u64,
+}
+
+impl FileUse {
+    /// The use of an open file; 0 bytes when the file system does not tell.
+    pub fn of(file: &File) -> Self {
+        let bytes = std::fs::metadata(file.path()).map_or(0, |metadata| metadata.len());
+        Self { name: file.name().to_owned(), bytes, map_bytes: file.map_bytes() as u64 }
+    }
+}
+
 /// A range of state at a height.
 #[derive(Clone, Debug)]
 pub struct StateQuery {
@@ -117,7 +136,7 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read.
     pub fn block_id(&self, height: u64) -> Result<Option<BlockId>, ReadError> {
-        Ok(self.block_record(height)?.map(|(id, _)| id))
+        self.look_at_block(height, |id, _| Ok(id))
     }
 
     /// The height of a committed block.
@@ -137,9 +156,12 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read or the record is damaged.
     pub fn header(&self, height: u64) -> Result<Option<BlockHeader>, ReadError> {
-        let Some((_, body)) = self.block_record(height)? else { return Ok(None) };
-        let header = codec::Reader::new(body).bytes("header").and_then(BlockHeader::decode);
-        header.map(Some).map_err(|error| self.damaged(format!("block {height}"), error))
+        self.look_at_block(height, |_, body| {
+            let header = header_of(body).map(Bytes::copy_from_slice).map(BlockHeader::decode);
+            let damaged = |reason: &dyn std::fmt::Display| self.damaged(format!("block {height}"), reason);
+            let header = header.ok_or_else(|| damaged(&"shorter than its header"))?;
+            header.map_err(|error| damaged(&error))
+        })
     }
 
     /// The block at a height; `None` above the head.
@@ -160,6 +182,23 @@ impl Reader {
             return Ok(None);
         }
         self.stored_block(height)
+    }
+
+    /// Reads a part of the block at a height without copying the whole; `None` above the head.
+    fn look_at_block<T>(
+        &self,
+        height: u64,
+        read: impl FnOnce(BlockId, &[u8]) -> Result<T, ReadError>,
+    ) -> Result<Option<T>, ReadError> {
+        if !self.is_committed(height) {
+            return Ok(None);
+        }
+        let view = self.0.block.read()?;
+        let Some(record) = view.get(&schema::block_by_height(height))? else { return Ok(None) };
+        let Some((id, body)) = record.split_first_chunk::<64>() else {
+            return Err(self.damaged(format!("block {height}"), "shorter than an id"));
+        };
+        read(BlockId(*id), body).map(Some)
     }
 
     /// As [`Reader::block_record`], also above the published head: recovery reads what is there.
@@ -341,6 +380,11 @@ impl Reader {
         inclusion.map(Some).ok_or_else(|| damaged("an indexed transaction is not in it"))
     }
 
+    /// How large the files of committed data are.
+    pub fn files(&self) -> [FileUse; 3] {
+        [&self.0.block, &self.0.receipts, &self.0.merkle].map(FileUse::of)
+    }
+
     fn state_error(&self, error: &StateError) -> StoreError {
         store_error(self.0.merkle.name(), error)
     }
@@ -363,6 +407,12 @@ fn encoded_entries(body: Bytes) -> Result<Vec<Bytes>, BlockError> {
     let mut reader = codec::Reader::new(body);
     let header = BlockHeader::decode(reader.bytes("header")?)?;
     Ok((0..header.entry_count).map(|_| reader.bytes("entry")).collect::<Result<_, _>>()?)
+}
+
+/// The encoded header of an encoded block.
+fn header_of(body: &[u8]) -> Option<&[u8]> {
+    let (len, rest) = body.split_first_chunk()?;
+    rest.get(..u32::from_be_bytes(*len) as usize)
 }
 
 /// Reads one entry of an encoded block without decoding the others.

@@ -112,7 +112,7 @@ pub(crate) async fn list(State(shared): State<Arc<Shared>>, call: Call) -> ApiRe
 pub(crate) async fn fetch(State(shared): State<Arc<Shared>>, call: Call) -> ApiResult {
     let id = call.path_id()?;
     let batch = shared.api.reader.batch(&id)?.ok_or(ErrorKind::BatchNotFound)?;
-    Ok(Envelope::data(BatchShape::of(&batch)).link(call.link(&[])).ok())
+    Ok(Envelope::data(BatchShape::of(&batch)).link(call.link(&[])).ok_for_ever())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::envelope::Envelope;
 use crate::error::{ApiResult, ErrorKind};
 use crate::paging::{Listed, Page, PageRequest};
 use crate::query::Order;
+use crate::routes::proofs;
 use crate::shapes::{Base64, StateShape};
 use crate::shared::Shared;
 
@@ -59,12 +60,15 @@ fn page_of_values(shared: &Shared, all: &StateQuery, request: &PageRequest) -> A
     }
 }
 
-/// `GET /state/{address}`.
+/// `GET /state/{address}`, with `proof=true` [`proofs::of_state`].
 pub(crate) async fn fetch(State(shared): State<Arc<Shared>>, call: Call) -> ApiResult {
     let pin = shared.pin(call.query.head()?, ErrorKind::BlockNotFound)?;
     let prefix: AddressPrefix = call.last_segment().parse().map_err(|_| ErrorKind::InvalidStateAddress)?;
     // A prefix that is no whole address is well-formed, and nothing is there.
     let address = Address(prefix.as_bytes().try_into().map_err(|_| ErrorKind::StateNotFound)?);
+    if call.query.asks_for("proof") {
+        return proofs::of_state(shared, call, address, pin).await;
+    }
     let value = shared.api.reader.state(&address, pin.height)?.ok_or(ErrorKind::StateNotFound)?;
     let link = call.link(&[("head", &pin.id.to_string())]);
     Ok(Envelope::data(Base64(value)).head(pin.id).link(link).ok())

@@ -36,5 +36,5 @@ pub(crate) async fn list(State(shared): State<Arc<Shared>>, call: Call) -> ApiRe
 pub(crate) async fn fetch(State(shared): State<Arc<Shared>>, call: Call) -> ApiResult {
     let id = call.path_id()?;
     let transaction = shared.api.reader.transaction(&id)?.ok_or(ErrorKind::TransactionNotFound)?;
-    Ok(Envelope::data(TransactionShape::of(&transaction)).link(call.link(&[])).ok())
+    Ok(Envelope::data(TransactionShape::of(&transaction)).link(call.link(&[])).ok_for_ever())
 }

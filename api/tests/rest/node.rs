@@ -1,20 +1,25 @@
 //! A node of one: a real ledger, an intake that holds batches until the test commits them, and the served API.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::{
-    ApiLimits, ApiState, BatchIntake, IntakeError, NodeDescription, NodeStatus, Role, StatusSource,
-    Submission,
+    ApiLimits, ApiState, BatchIntake, FinalitySource, IntakeError, NodeDescription, NodeStatus, Role,
+    StatusSource, Submission,
 };
 use bytes::Bytes;
 use ledger::execute::{Candidate, Slot};
+use ledger::reader::{FileUse, ReadError};
 use ledger::{GenesisBlock, Ledger, OpenOptions};
+use ledger_types::certificate::{self, Certificate, CertificateVote, Certified};
 use ledger_types::family::{ApplyError, Context, FamilyDescription, FamilyRegistry, TransactionFamily};
 use ledger_types::topology::{Cluster, NetKey, Validator};
-use ledger_types::{Batch, BatchId, NetworkId, Topology, Transaction, ValidatorId, Verified, VoteKey};
+use ledger_types::{
+    Batch, BatchId, NetworkId, Signature, Topology, Transaction, ValidatorId, Verified, VoteKey,
+};
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -89,11 +94,30 @@ impl BatchIntake for Held {
     }
 }
 
-struct Alone;
+/// Stands for the node's engine: what tests set is what it says.
+#[derive(Default)]
+pub(crate) struct Engine {
+    pub(crate) fault: Mutex<Option<String>>,
+    pub(crate) certificates: Mutex<BTreeMap<u64, Certificate>>,
+}
 
-impl StatusSource for Alone {
+impl StatusSource for Engine {
     fn status(&self) -> NodeStatus {
         NodeStatus { peers: Vec::new(), view: 7, role: Role::Leader, quorum: 1, pool_batches: 0 }
+    }
+
+    fn fault(&self) -> Option<String> {
+        self.fault.lock().clone()
+    }
+
+    fn files(&self) -> Vec<FileUse> {
+        vec![FileUse { name: "consensus-01.lmdb".into(), bytes: 4096, map_bytes: 8192 }]
+    }
+}
+
+impl FinalitySource for Engine {
+    fn finalization(&self, height: u64) -> Result<Option<Certificate>, ReadError> {
+        Ok(self.certificates.lock().range(height..).next().map(|(_, certificate)| certificate.clone()))
     }
 }
 
@@ -103,6 +127,8 @@ pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     head: watch::Sender<u64>,
     held: Arc<Held>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) api_state: ApiState,
     topology: Topology,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
@@ -121,28 +147,33 @@ impl Node {
         let ledger = open(&directory, &topology);
         let (head, watched) = watch::channel(0);
         let held = Arc::new(Held::default());
+        let engine = Arc::new(Engine::default());
         let state = ApiState {
             reader: ledger.reader(),
             intake: held.clone(),
             head: watched,
-            status: Arc::new(Alone),
+            metrics: Arc::default(),
+            finality: engine.clone(),
+            status: engine.clone(),
             description: Arc::new(NodeDescription {
                 endpoint: "tcp://127.0.0.1:8101".into(),
                 name: "c1-1".into(),
                 network_id: NetworkId([9; 32]),
                 topology: topology.clone(),
+                families: Families.describe_all(),
             }),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
+        let api_state = state.clone();
         let router = api::router(state, limits.clone());
         let served = tokio::spawn(async move {
             let shutdown = async { drop(stopped.await) };
             api::serve(listener, router, &limits, shutdown).await
         });
         let (stop, served) = (Some(stop), Some(served));
-        Self { ledger, address, head, held, topology, stop, served, _directory: directory }
+        Self { ledger, address, head, held, engine, api_state, topology, stop, served, _directory: directory }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -177,8 +208,19 @@ impl Node {
         });
         let (executed, _) = self.ledger.build(&head.id, &slot, candidates, usize::MAX).unwrap();
         self.ledger.commit(&[executed]).unwrap();
+        self.finalize();
         self.held.batches.lock().clear();
         self.head.send_replace(head.height + 1);
+    }
+
+    /// Makes a certificate for the head. Its signature is none: whether it is true is not this crate's business.
+    fn finalize(&self) {
+        let head = self.ledger.reader().header(self.ledger.head().height).unwrap().unwrap();
+        let candidate = certificate::Candidate { view: head.view, height: head.height, block: head.id() };
+        let vote = CertificateVote { from_view: head.view, signature: Signature([0x5e; 64]) };
+        let votes = [(ValidatorId { cluster: 0, node: 0 }, vote)];
+        let certificate = Certificate::new(0, Certified::Finalization(candidate), votes).unwrap();
+        self.engine.certificates.lock().insert(head.height, certificate);
     }
 
     /// Submits batches and commits them as one block.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use api::ApiLimits;
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::client;
 use crate::node::Node;
@@ -47,4 +48,28 @@ async fn a_shutdown_cuts_off_waits_after_the_grace() {
     node.served.take().unwrap().await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err(), "still accepts connections");
     waiting.abort();
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_are_bounded_over_all_clients() {
+    let node = Node::with_limits(ApiLimits { answers_bytes: 16 << 20, ..ApiLimits::default() }).await;
+    // More than the sockets' buffers take: what the client does not read stays in the node.
+    for number in 0..8 {
+        let payload = format!("aabbcc{} {}", "0".repeat(64), "x".repeat(900_000));
+        node.commit_all(&[&batch(number, &[payload])]).await;
+    }
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut idle = socket.connect(node.address).await.unwrap();
+    idle.write_all(b"GET /batches HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    idle.readable().await.unwrap();
+    assert_eq!(node.get("/batches").await.error(), (503, 105), "there is memory for one such answer");
+    assert_eq!(node.get("/status").await.status, 200, "small answers go on");
+    drop(idle);
+    let mut answer = node.get("/batches").await;
+    while answer.status == 503 {
+        tokio::task::yield_now().await;
+        answer = node.get("/batches").await;
+    }
+    assert_eq!(answer.json()["data"].as_array().unwrap().len(), 8);
 }

@@ -90,6 +90,12 @@ pub(crate) const KEYS: &[Key] = &[
         |it| Field::Number(&mut it.limits.bodies_bytes),
     ),
     Key::number(
+        "api.limits.answers_bytes",
+        "Bytes of all large answers that their clients have not read yet.",
+        1..=1024 * 1024 * MIB,
+        |it| Field::Number(&mut it.limits.answers_bytes),
+    ),
+    Key::number(
         "api.limits.body_timeout_ms",
         "How long a request body may take to arrive.",
         1..=HOUR_MS,
