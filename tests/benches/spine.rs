@@ -4,7 +4,12 @@
 //! before the clock starts, posted over REST by a few threads, one list a request, in a closed window, and every batch's
 //! COMMITTED is read back. Transactions are counted from the chain on disk afterwards. The calibration comes from the
 //! same run, since the machine may be busy: read ratios, not absolute figures.
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "a benchmark prints and fails by panicking")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark prints and fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -184,7 +189,8 @@ impl CpuTimes {
         for task in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
             let Ok(stat) = std::fs::read_to_string(task.unwrap().path().join("stat")) else { continue };
             let (front, back) = stat.rsplit_once(')').unwrap();
-            let name = front.split_once('(').unwrap().1.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-');
+            let name =
+                front.split_once('(').unwrap().1.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-');
             let fields: Vec<&str> = back.split_whitespace().collect();
             let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
             *times.entry(name.to_owned()).or_default() += ticks / 100.0;
@@ -268,6 +274,10 @@ fn state(sizes: &[usize]) {
         let puts = (MEASURED_BLOCKS * BLOCK) as f64;
         let cpu = CpuTimes::of(std::process::id().cast_signed()).total() - before;
         let wall = start.elapsed().as_secs_f64();
-        println!("  {size:>9} keys  {:>5.1} us CPU/put  {:>5.1} us wall/put", cpu * 1e6 / puts, wall * 1e6 / puts);
+        println!(
+            "  {size:>9} keys  {:>5.1} us CPU/put  {:>5.1} us wall/put",
+            cpu * 1e6 / puts,
+            wall * 1e6 / puts
+        );
     }
 }
