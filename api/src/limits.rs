@@ -72,7 +72,7 @@ impl Default for ApiLimits {
             page_default: 100,
             page_max: 1_000,
             page_bytes: BLOCK_BYTES,
-            concurrent_heavy: 16,
+            concurrent_heavy: 4,
             wait_max: Duration::from_secs(300),
             connections: 512,
             header_timeout: Duration::from_secs(30),
