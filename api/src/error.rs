@@ -209,6 +209,33 @@ mod tests {
 
     use super::{ApiError, ErrorKind};
 
+    /// `DGT_BLESS=1` writes the page as it is now: read the difference before committing it.
+    #[test]
+    fn the_page_of_errors_is_this_table() {
+        let mut found = String::from(PAGE_HEAD);
+        for kind in ErrorKind::ALL {
+            let (code, status, title, message) = kind.row();
+            found += &format!("| {code} | {} | {title} | {} |\n", status.as_u16(), message.trim_end());
+        }
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors.md");
+        if std::env::var_os("DGT_BLESS").is_some() {
+            std::fs::write(page, &found).unwrap();
+        }
+        let agreed = std::fs::read_to_string(page).unwrap_or_default();
+        assert!(found == agreed, "the errors changed; DGT_BLESS=1 takes them over into docs/errors.md");
+    }
+
+    const PAGE_HEAD: &str = "\
+# Errors of the REST interface
+
+An error is an HTTP status and `{\"error\": {\"code\", \"title\", \"message\"}}`. Codes below 100 are those of Hyperledger Sawtooth, word for
+word; those from 100 are ours. A message that ends with a colon is followed by what was wrong: the id, the limit, the reason. An unknown
+route is 404 with the text `404: Not Found`, a wrong method 405 with `405: Method Not Allowed`.
+
+| code | HTTP | title | message |
+|---|---|---|---|
+";
+
     #[test]
     fn codes_are_unique_and_go_with_their_status() {
         let expected = [
