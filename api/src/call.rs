@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use crate::error::ApiResult;
 use crate::link::Origin;
 use crate::query::{Query, parse_id};
+use crate::tls::OverTls;
 
 /// A request without its body.
 #[derive(Clone, Debug)]
@@ -24,7 +25,7 @@ impl Call {
     pub(crate) fn of(parts: &Parts) -> Self {
         Self {
             path: parts.uri.path().to_owned(),
-            origin: Origin::of(&parts.headers),
+            origin: Origin::of(&parts.headers, parts.extensions.get::<OverTls>().is_some()),
             query: Query::of(&parts.uri),
         }
     }

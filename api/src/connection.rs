@@ -20,11 +20,13 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::closing::Closing;
 use crate::limits::ApiLimits;
+use crate::tls::{OverTls, Tls};
 
 /// Bytes of a connection's buffer: room for the longest request line that the parser takes, 64 KiB, and its headers.
 const BUFFER_BYTES: usize = 128 * 1024;
 
-/// Serves until `shutdown` completes, then lets requests in progress end within the grace. Subscriptions are closed.
+/// Serves until `shutdown` completes, then lets requests in progress end within the grace. Subscriptions are closed. With
+/// `tls`, nothing else is spoken.
 ///
 /// # Errors
 /// When the listener has no address.
@@ -32,11 +34,13 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: &ApiLimits,
+    tls: Option<Tls>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     tracing::debug!(address = %listener.local_addr()?, "serving");
     let (close, closing) = Closing::new();
     let router = router.layer(Extension(closing.clone()));
+    let router = if tls.is_some() { router.layer(Extension(OverTls)) } else { router };
     let connections = limits.connections.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
     let slots = Arc::new(Semaphore::new(connections));
     let mut gate = Gate { listener, slots: Arc::clone(&slots), limits: limits.clone() };
@@ -45,7 +49,11 @@ pub async fn serve(
         tokio::select! {
             () = &mut shutdown => break,
             stream = gate.accept() => {
-                tokio::spawn(converse(stream, router.clone(), closing.clone(), limits.header_timeout));
+                let (router, closing, patience) = (router.clone(), closing.clone(), limits.header_timeout);
+                match tls.clone() {
+                    None => tokio::spawn(converse(stream, router, closing, patience)),
+                    Some(tls) => tokio::spawn(converse_over(tls, stream, router, closing, patience)),
+                };
             }
         }
     }
@@ -59,8 +67,26 @@ pub async fn serve(
     Ok(())
 }
 
+/// Shakes hands, which may take as long as the head of a request, and then converses.
+async fn converse_over(
+    tls: Tls,
+    stream: Guarded,
+    router: Router,
+    closing: Closing,
+    header_timeout: Duration,
+) {
+    match timeout(header_timeout, tls.0.accept(stream)).await {
+        Ok(Ok(stream)) => converse(stream, router, closing, header_timeout).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_elapsed) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
 /// Answers the requests of one connection, one after the other.
-async fn converse(stream: Guarded, router: Router, mut closing: Closing, header_timeout: Duration) {
+async fn converse<S>(stream: S, router: Router, mut closing: Closing, header_timeout: Duration)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)

@@ -33,6 +33,7 @@ mod router;
 mod routes;
 mod shapes;
 mod shared;
+mod tls;
 mod wire;
 
 pub use admin::{LogLevels, admin_router};
@@ -43,3 +44,4 @@ pub use limits::{ApiLimits, Cors};
 pub use metrics::Metrics;
 pub use node::{ApiState, NodeDescription, NodeStatus, Role, StatusSource};
 pub use router::router;
+pub use tls::{Tls, TlsError};

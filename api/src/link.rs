@@ -17,9 +17,10 @@ pub(crate) struct Origin(String);
 
 impl Origin {
     /// What the client sees, by the `Forwarded` header, else the `X-Forwarded-` ones, else the request itself.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, is_over_tls: bool) -> Self {
         let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or("localhost");
-        let scheme = forwarded(headers, "proto", "x-forwarded-proto").unwrap_or("http");
+        let scheme = forwarded(headers, "proto", "x-forwarded-proto");
+        let scheme = scheme.unwrap_or(if is_over_tls { "https" } else { "http" });
         let host = forwarded(headers, "host", "x-forwarded-host").unwrap_or(host);
         let path = forwarded(headers, "path", "x-forwarded-path").unwrap_or("");
         Self(format!("{scheme}://{host}{path}"))
@@ -80,7 +81,7 @@ mod tests {
         for (name, value) in headers {
             map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        Origin::of(&map).0
+        Origin::of(&map, false).0
     }
 
     fn link(query: &str, changes: &[(&str, &str)]) -> String {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use api::{ApiLimits, ApiState, NodeDescription};
+use api::{ApiLimits, ApiState, NodeDescription, Tls};
 use consensus::Timing;
 use genesis::{Genesis, NetworkFile, NetworkSettings};
 use ledger::store::FileLock;
@@ -53,6 +53,7 @@ pub(crate) struct Node {
     limits: ApiLimits,
     ledger: Ledger,
     listener: std::net::TcpListener,
+    tls: Option<Tls>,
     admin: std::net::TcpListener,
     is_new: bool,
     // Held while the node runs: one process per vote key, wherever its data directory is.
@@ -65,6 +66,7 @@ pub(crate) struct Started<'a> {
     pub(crate) genesis: &'a Genesis,
     pub(crate) own: ValidatorId,
     pub(crate) api: SocketAddr,
+    pub(crate) scheme: &'static str,
     pub(crate) height: u64,
     pub(crate) is_new: bool,
 }
@@ -86,6 +88,7 @@ impl Node {
         if validators > 1 {
             bail!("the network has {validators} validators; this version of dgt runs networks of one");
         }
+        let tls = tls_of(settings)?;
         // Before the ledger: a port that is taken is found out in no time.
         let (listener, admin) = (listen(settings.own.api)?, listen(settings.own.admin)?);
         let ledger = open_ledger(&home.data(), &genesis, settings.own.map_gib << 30, settings.rebuild)?;
@@ -101,6 +104,7 @@ impl Node {
             ledger,
             listener,
             admin,
+            tls,
             is_new,
             _key_lock: key_lock,
         })
@@ -164,12 +168,14 @@ impl Node {
             genesis: &self.genesis,
             own: self.own,
             api,
+            scheme: if self.tls.is_some() { "https" } else { "http" },
             height: ledger.head().height,
             is_new: self.is_new,
         });
         let doors = Doors {
             admin: (admin, api::admin_router(state.clone(), Arc::new(log_level))),
             api: (listener, api::router(state, self.limits.clone())),
+            tls: self.tls,
         };
         let served = runtime.block_on(serve(doors, &self.limits, &engine, signals));
         // Requests that still read the ledger end before it is closed.
@@ -185,6 +191,7 @@ impl Node {
 /// Where requests come in: each listener with what answers there.
 struct Doors {
     api: (TcpListener, axum::Router),
+    tls: Option<Tls>,
     admin: (TcpListener, axum::Router),
 }
 
@@ -192,6 +199,19 @@ struct Doors {
 struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+}
+
+/// TLS for the REST interface, when the settings name a certificate and its key.
+fn tls_of(settings: &NodeSettings) -> Result<Option<Tls>> {
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
+    match (&settings.own.tls_certificate, &settings.own.tls_key) {
+        (None, None) => Ok(None),
+        (Some(chain), Some(key)) => {
+            let tls = Tls::from_pem(&read(chain)?, &read(key)?);
+            tls.map(Some).with_context(|| format!("TLS from {} and {}", chain.display(), key.display()))
+        }
+        _ => bail!("api.tls_certificate and api.tls_key belong together: one of them is not set"),
+    }
 }
 
 /// Connections that wait to be accepted.
@@ -211,12 +231,12 @@ fn listen(address: SocketAddr) -> Result<std::net::TcpListener> {
 async fn serve(doors: Doors, limits: &ApiLimits, engine: &Engine, signals: StopSignals) -> Result<()> {
     let StopSignals { mut terminate, mut interrupt } = signals;
     let stop = CancellationToken::new();
-    let Doors { api: (listener, router), admin: (admin, admin_router) } = doors;
+    let Doors { api: (listener, router), tls, admin: (admin, admin_router) } = doors;
     let admin_limits = ApiLimits { connections: ADMIN_CONNECTIONS, ..ApiLimits::default() };
     let serving = async {
         tokio::try_join!(
-            api::serve(listener, router, limits, stop.clone().cancelled_owned()),
-            api::serve(admin, admin_router, &admin_limits, stop.clone().cancelled_owned()),
+            api::serve(listener, router, limits, tls, stop.clone().cancelled_owned()),
+            api::serve(admin, admin_router, &admin_limits, None, stop.clone().cancelled_owned()),
         )
         .map(drop)
     };

@@ -143,9 +143,9 @@ async fn the_admin_port_shows_metrics_and_changes_the_log() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = api::admin_router(node.api_state.clone(), Arc::new(Levels(Mutex::new("info".into()))));
-    tokio::spawn(
-        async move { api::serve(listener, router, &ApiLimits::default(), std::future::pending()).await },
-    );
+    tokio::spawn(async move {
+        api::serve(listener, router, &ApiLimits::default(), None, std::future::pending()).await
+    });
     let send =
         async |method: &str, path: &str, body: &[u8]| client::send(address, method, path, "", body).await;
 

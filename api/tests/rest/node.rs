@@ -170,7 +170,7 @@ impl Node {
         let router = api::router(state, limits.clone());
         let served = tokio::spawn(async move {
             let shutdown = async { drop(stopped.await) };
-            api::serve(listener, router, &limits, shutdown).await
+            api::serve(listener, router, &limits, None, shutdown).await
         });
         let (stop, served) = (Some(stop), Some(served));
         Self { ledger, address, head, held, engine, api_state, topology, stop, served, _directory: directory }

@@ -37,23 +37,23 @@ impl Start {
 /// Says where everything is and what to try next.
 fn greet(out: &mut dyn Write, started: &Started<'_>) -> std::io::Result<()> {
     let program = std::env::args().next().unwrap_or_else(|| "dgt".to_owned());
-    let Started { home, genesis, own, api, height, is_new } = started;
+    let Started { home, genesis, own, api, scheme, height, is_new } = started;
     let new = if *is_new { " (new keys and a new network of one)" } else { "" };
     writeln!(out, "dgt {} node {own}{new}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "  network  {}", genesis.network_id)?;
     writeln!(out, "  height   {height}")?;
     writeln!(out, "  keys     {}", home.keys().display())?;
     writeln!(out, "  data     {}", home.data().display())?;
-    writeln!(out, "  API      http://{api}")?;
+    writeln!(out, "  API      {scheme}://{api}")?;
     writeln!(out)?;
     writeln!(out, "Try in another terminal:")?;
     let url = match api.port() {
         8108 => String::new(),
-        _ => format!(" --url http://{api}"),
+        _ => format!(" --url {scheme}://{api}"),
     };
     writeln!(out, "  {program} bgt set alice 100{url}")?;
     writeln!(out, "  {program} bgt show alice{url}")?;
-    writeln!(out, "  curl http://{api}/blocks")?;
+    writeln!(out, "  curl {scheme}://{api}/blocks")?;
     writeln!(out)?;
     writeln!(out, "Ctrl-C stops the node.")?;
     out.flush()

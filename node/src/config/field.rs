@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use api::Cors;
@@ -19,6 +20,8 @@ pub(crate) enum Field<'a> {
     Cors(&'a mut Cors),
     /// How the log looks.
     Format(&'a mut LogFormat),
+    /// A file, or none.
+    Path(&'a mut Option<PathBuf>),
     /// What is logged.
     Level(&'a mut String),
 }
@@ -39,6 +42,7 @@ impl Field<'_> {
             Self::Cors(Cors::Any) => "any".to_owned(),
             Self::Cors(Cors::Origins(origins)) => origins.join(","),
             Self::Format(format) => format.to_string(),
+            Self::Path(path) => path.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
             Self::Level(level) => level.to_string(),
         }
     }
@@ -59,6 +63,7 @@ impl Field<'_> {
             Self::Millis(time) => *time = Duration::from_millis(parse_number(text, range)?),
             Self::Cors(cors) => *cors = parse_cors(text)?,
             Self::Format(format) => *format = text.parse()?,
+            Self::Path(path) => *path = (!text.is_empty()).then(|| PathBuf::from(text)),
             Self::Level(level) => {
                 log::parse_filter(text)?;
                 text.clone_into(level);

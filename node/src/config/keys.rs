@@ -76,6 +76,14 @@ fn edits(a: &str, b: &str) -> usize {
 pub(crate) const KEYS: &[Key] = &[
     Key::text("api.address", "Where the REST interface listens.", |it| Field::Address(&mut it.api)),
     Key::text(
+        "api.tls_certificate",
+        "The PEM file of the certificate chain for https; empty for http. Wants api.tls_key as well.",
+        |it| Field::Path(&mut it.tls_certificate),
+    ),
+    Key::text("api.tls_key", "The PEM file of the certificate's private key.", |it| {
+        Field::Path(&mut it.tls_key)
+    }),
+    Key::text(
         "api.cors",
         "Sites whose pages may call this node from a browser: off, any, or origins with commas between them.",
         |it| Field::Cors(&mut it.limits.cors),

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use api::ApiLimits;
@@ -14,6 +15,10 @@ const ADMIN_PORT_DISTANCE: u16 = 7;
 pub(crate) struct Settings {
     /// Where the REST interface listens.
     pub(crate) api: SocketAddr,
+    /// The certificate chain of the REST interface, if it speaks TLS.
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// The certificate's private key.
+    pub(crate) tls_key: Option<PathBuf>,
     /// What it grants its clients.
     pub(crate) limits: ApiLimits,
     /// Where the routes for the operator listen.
@@ -47,6 +52,8 @@ impl Default for Settings {
         let api = SocketAddr::from((Ipv4Addr::LOCALHOST, API_PORT));
         Self {
             api,
+            tls_certificate: None,
+            tls_key: None,
             limits: ApiLimits::default(),
             admin: admin_beside(api),
             map_gib: 64,
