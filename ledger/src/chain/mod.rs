@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use crate::execute::{Built, Candidate, CheckError, Executed, Executor, ParentView, ProposedEntry, Slot};
 use crate::reader::{Committed, Head, Reader};
-use crate::store::{ConsensusFile, StoreError};
+use crate::store::ConsensusFile;
 
 /// An open ledger: the four files of one data directory. Dropping it, and the last [`Reader`], closes the files and
 /// removes their lock files.
@@ -89,19 +89,7 @@ impl Ledger {
         self.executed.lock().remove(id);
     }
 
-    /// The header of a block that is committed or executed.
-    ///
-    /// # Errors
-    /// When storage fails.
-    pub fn header(&self, id: &BlockId) -> Result<Option<BlockHeader>, StoreError> {
-        if let Some(executed) = self.executed(id) {
-            return Ok(Some(executed.header().clone()));
-        }
-        let reader = self.reader();
-        reader.height_of(id)?.map_or(Ok(None), |height| reader.header(height))
-    }
-
-    /// The head, block by block, as far as it is committed.
+    /// The newest committed block.
     pub fn head(&self) -> Head {
         self.reader().head()
     }
