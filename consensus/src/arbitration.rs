@@ -5,6 +5,7 @@ use ledger_types::certificate::{Candidate, Certificate, CertificateVote, Certifi
 
 use crate::cluster::Ballot;
 use crate::committee::Committee;
+use crate::message::Vote;
 
 /// Whether a node of `cluster` may vote NOTARIZE (SPEC 3.5 V2, last clause): it belongs to the proposing cluster, or
 /// that cluster's certificate is here.
@@ -14,13 +15,20 @@ pub(crate) fn is_open(cluster: u16, candidate: Candidate, notarize: &Ballot, com
         || notarize.has_section(proposing, Certified::Notarization(candidate), committee.quorum())
 }
 
-/// The certificate of an outcome, if its votes are a quorum. Holds every vote that is here.
+/// The certificate of an outcome, if its votes are a quorum. Holds every vote that is here; of NULLIFYs only as many as
+/// make a quorum, those that reach back furthest first, so that one that reaches less far shortens nothing.
 pub(crate) fn certify(certified: Certified, ballot: &Ballot, committee: &Committee) -> Option<Certificate> {
-    let votes = || ballot.votes_for(certified);
-    if !committee.quorum().is_met_by(votes().map(|vote| vote.signer)) {
+    let mut votes: Vec<&Vote> = ballot.votes_for(certified).collect();
+    votes.sort_by_key(|vote| vote.statement.from_view());
+    let is_quorum = |votes: &[&Vote]| committee.quorum().is_met_by(votes.iter().map(|vote| vote.signer));
+    if !is_quorum(&votes) {
         return None;
     }
-    let parts = votes().map(|vote| {
+    if matches!(certified, Certified::Nullification { .. }) {
+        let enough = (1..votes.len()).find(|count| is_quorum(&votes[..*count]));
+        votes.truncate(enough.unwrap_or(votes.len()));
+    }
+    let parts = votes.into_iter().map(|vote| {
         let from_view = vote.statement.from_view();
         (vote.signer, CertificateVote { from_view, signature: vote.signature })
     });

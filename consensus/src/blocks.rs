@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ledger_types::certificate::Candidate;
-use ledger_types::{BlockHeader, BlockId};
+use ledger_types::{BlockHeader, BlockId, Signature};
 
 use crate::message::Propose;
 
@@ -30,14 +30,30 @@ pub(crate) struct Block {
     /// Whether its body is recorded here.
     pub(crate) is_stored: bool,
     pub(crate) check: Check,
-    /// The body, after a restart, until it is checked.
+    /// The body, from before a restart or from a run, until it is checked.
     pub(crate) stored_body: Option<Bytes>,
+    /// Whether it came in a run, which proved it final.
+    pub(crate) is_final: bool,
 }
 
 impl Block {
     /// A block of which only the proposal is known.
     pub(crate) fn proposed(propose: Propose) -> Self {
-        Self { propose, is_released: true, is_stored: false, check: Check::Waiting, stored_body: None }
+        Self {
+            propose,
+            is_released: true,
+            is_stored: false,
+            check: Check::Waiting,
+            stored_body: None,
+            is_final: false,
+        }
+    }
+
+    /// A final block with its body, known without its proposal.
+    pub(crate) fn synced(header: BlockHeader, body: Bytes) -> Self {
+        let (refs, parent, nullifications, signature) = (Bytes::new(), None, Vec::new(), Signature::ZERO);
+        let propose = Propose { header, refs, parent, nullifications, signature };
+        Self { is_released: false, stored_body: Some(body), is_final: true, ..Self::proposed(propose) }
     }
 }
 
@@ -103,6 +119,39 @@ impl Blocks {
         }
     }
 
+    /// Adds a block of a run. One that is executed here already is only marked; one that is not is known better now.
+    pub(crate) fn insert_final(&mut self, block: Block) {
+        let id = block.propose.header.id();
+        match self.by_id.get_mut(&id) {
+            Some(known) if known.check == Check::Waiting && !known.is_stored => {
+                (known.stored_body, known.is_final) = (block.stored_body, true);
+            }
+            Some(known) => known.is_final = true,
+            None => _ = self.by_id.insert(id, block),
+        }
+    }
+
+    /// Whether blocks of a run are not decided yet.
+    pub(crate) fn has_run(&self) -> bool {
+        self.by_id.values().any(|block| block.is_final)
+    }
+
+    /// The block of a run that comes next, if there is one.
+    pub(crate) fn next_final(&self) -> Option<BlockId> {
+        let follows = |block: &Block| block.is_final && block.propose.header.parent == self.head.id;
+        self.by_id.iter().find(|(_, block)| follows(block)).map(|(id, _)| *id)
+    }
+
+    /// Forgets the blocks of a run that are not executed; they can be had again. Returns them like
+    /// [`Blocks::advance`].
+    pub(crate) fn drop_run(&mut self) -> Vec<(BlockId, bool)> {
+        let is_open = |block: &Block| block.is_final && block.check != Check::Valid;
+        let dropped: Vec<BlockId> =
+            self.by_id.iter().filter(|(_, block)| is_open(block)).map(|(id, _)| *id).collect();
+        let take = |id: BlockId| (id, self.by_id.remove(&id).is_some_and(|block| block.is_stored));
+        dropped.into_iter().map(take).collect()
+    }
+
     /// Forgets an undecided block, so that it can be proposed here again.
     pub(crate) fn forget(&mut self, id: &BlockId) {
         self.by_id.remove(id);
@@ -151,7 +200,9 @@ impl Blocks {
     pub(crate) fn advance(&mut self, id: BlockId) -> Vec<(BlockId, bool)> {
         let Some(block) = self.by_id.remove(&id) else { return Vec::new() };
         let header = block.propose.header.clone();
-        self.decided.insert((header.height, id), block.propose);
+        if block.is_released {
+            self.decided.insert((header.height, id), block.propose);
+        }
         self.head = Head { id, header };
         self.prune()
     }

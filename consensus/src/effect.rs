@@ -34,22 +34,40 @@ pub enum Effect {
         /// Whether a block without entries is wanted if nothing is pending. It serves to make the parent final.
         allow_empty: bool,
     },
-    /// Assemble a peer's block from the pool and from the sources, answer `ProposalAssembled` (or
-    /// `ProposalMissing`); execute it on its parent, which was checked before, answer `ProposalChecked`.
+    /// Assemble a peer's block from the pool, answer `ProposalAssembled` (or `ProposalMissing`); execute it on its
+    /// parent, which was checked before, answer `ProposalChecked`.
     CheckProposal {
         /// The block's header.
         header: BlockHeader,
         /// What its proposer says about its entries.
         refs: Bytes,
-        /// Validators that claim to have all entries, the proposer first.
-        sources: Vec<ValidatorId>,
+        /// Entries that a peer sent because the pool lacked them; opaque here, unchecked, empty at first.
+        entries: Bytes,
     },
-    /// After a restart: execute a block whose body was stored before it; answer `ProposalChecked`.
+    /// Execute a block whose whole body is here, from before a restart or from a peer; answer `ProposalChecked`, or
+    /// `ProposalMissing` if the body is not this header's.
     CheckStored {
         /// The block's header.
         header: BlockHeader,
         /// The encoded block.
         body: Bytes,
+    },
+    /// Answer a peer's question with an ENTRIES message, if the block's entries are here: executed, or committed.
+    SendEntries {
+        /// To whom.
+        to: ValidatorId,
+        /// The block.
+        block: BlockId,
+        /// The places of the entries, ascending; they may exceed the block.
+        indices: Vec<u32>,
+    },
+    /// Answer a peer's question with a RUN message from the block file: the committed blocks from a height on, up to
+    /// the first that has a finalization of its own, with bodies as far as they go.
+    SendRun {
+        /// To whom.
+        to: ValidatorId,
+        /// The first height; it may exceed the chain.
+        from_height: u64,
     },
     /// Write these changes in one transaction and sync it, then answer `Persisted`. Several may be outstanding,
     /// and one sync may serve all of them; they are written and answered in order. If it fails, stop the process:

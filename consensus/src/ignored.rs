@@ -13,6 +13,10 @@ pub enum Ignored {
     Conflicting,
     /// An answer to nothing that was asked.
     Unasked,
+    /// A claim without the certificate that it needs.
+    Unproven,
+    /// More questions than one peer may ask in a while.
+    TooMany,
     /// The replica has halted.
     Halted,
 }

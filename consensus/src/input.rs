@@ -1,7 +1,7 @@
 //! What a replica reacts to.
 
 use bytes::Bytes;
-use ledger_types::{BlockHeader, BlockId};
+use ledger_types::{BlockHeader, BlockId, ValidatorId};
 
 use crate::journal::PersistId;
 use crate::message::VerifiedMessage;
@@ -50,11 +50,14 @@ pub enum Input {
         /// The encoded block; opaque here.
         body: Bytes,
     },
-    /// Instead of it: the entries cannot be had from the given sources, or do not make the header's entries root.
-    /// The block may still be good, with entries from somebody else.
+    /// Instead of it: entries are not here, or what was given makes no block with this header. The block may still
+    /// be good, with entries from somebody else.
     ProposalMissing {
         /// The block.
         block: BlockId,
+        /// The places of the entries that are missing, ascending; empty if the refs, or the body, are those of no block
+        /// with this header.
+        missing: Vec<u32>,
     },
     /// The second answer to `CheckProposal`, and the answer to `CheckStored`: the block was executed on its parent.
     ProposalChecked {
@@ -64,7 +67,12 @@ pub enum Input {
         valid: bool,
     },
     /// A message of a peer, its signatures verified.
-    Message(VerifiedMessage),
+    Message {
+        /// Who handed it over, as the link's own authentication tells; it may have been signed by others.
+        from: ValidatorId,
+        /// The message.
+        message: VerifiedMessage,
+    },
     /// All records up to and including those of this `Persist` survive a crash. Must come in order.
     Persisted(PersistId),
     /// The block file that holds the committed block of this height, and all below, is synced: the bodies here

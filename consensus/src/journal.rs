@@ -24,6 +24,11 @@ impl<T> Unsynced<T> {
         if self.needs <= synced.0 { Ok(self.value) } else { Err(self) }
     }
 
+    /// Whether the value is of a kind. It stays closed.
+    pub(crate) fn is(&self, kind: impl FnOnce(&T) -> bool) -> bool {
+        kind(&self.value)
+    }
+
     /// Another value that needs the same.
     pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Unsynced<U> {
         Unsynced { value: change(self.value), needs: self.needs }

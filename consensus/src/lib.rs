@@ -17,6 +17,7 @@ mod committee;
 mod crypto;
 mod effect;
 pub mod evidence;
+pub mod guard;
 mod ignored;
 mod input;
 mod journal;
@@ -27,6 +28,7 @@ pub mod quorum;
 pub mod record;
 mod replica;
 mod safety;
+pub mod store;
 mod timers;
 mod views;
 
@@ -41,4 +43,4 @@ pub use message::{Message, Propose, Request, VerifiedMessage, VerifyError, Vote,
 pub use params::{Params, Timing};
 pub use quorum::Quorum;
 pub use record::{Change, Record, RecordKey};
-pub use replica::{Replica, Role, Status, Tip};
+pub use replica::{Duty, PeerStatus, Replica, Role, Status, Tip};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use ledger_types::ValidatorId;
 
 use crate::committee::Committee;
+use crate::guard::Start;
 
-/// Network parameters and this node's place. All nodes must agree on everything but `own`.
+/// Network parameters and this node's place. All nodes must agree on committee and timing.
 #[derive(Clone, Debug)]
 pub struct Params {
     /// Who votes.
@@ -15,6 +16,8 @@ pub struct Params {
     pub own: ValidatorId,
     /// Delays.
     pub timing: Timing,
+    /// What this start knows of its past.
+    pub start: Start,
 }
 
 /// Delays, in milliseconds. They decide how fast views pass, never what is safe.

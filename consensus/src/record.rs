@@ -4,10 +4,12 @@
 //! every start. From 0x20 on they are an archive that grows with the chain and is never needed to go on.
 
 use bytes::Bytes;
-use ledger_types::BlockId;
 use ledger_types::certificate::{Certificate, VoteKind};
 use ledger_types::codec::{CodecError, Reader, Writer};
+use ledger_types::{BlockId, ValidatorId};
 
+use crate::evidence::Evidence;
+use crate::guard::Incarnation;
 use crate::message::{Propose, Vote};
 
 /// The first tag of the archive: [`crate::Replica::restore`] needs no record with this or a higher tag.
@@ -18,6 +20,9 @@ const PROPOSED: u8 = 0x01;
 const VOTED: u8 = 0x01;
 const BODY: u8 = 0x05;
 const FLOOR: u8 = 0x06;
+const INCARNATION: u8 = 0x07;
+const GUARD: u8 = 0x08;
+const EVIDENCE: u8 = 0x09;
 /// Plus the kind of the votes behind it: 0x11 to 0x13.
 const CERTIFICATE: u8 = 0x10;
 const FINALIZED_AT: u8 = 0x20;
@@ -48,6 +53,20 @@ pub enum RecordKey {
     },
     /// The floor.
     Floor,
+    /// The life that runs.
+    Incarnation,
+    /// What a rollback guard demands of an epoch.
+    Guard {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// Proof that a validator lied.
+    Evidence {
+        /// The epoch.
+        epoch: u64,
+        /// Who lied.
+        offender: ValidatorId,
+    },
     /// A certificate of a kind about a view.
     Certificate {
         /// The kind of the votes behind it.
@@ -73,6 +92,11 @@ impl RecordKey {
             Self::Voted { kind, epoch, view } => writer.u8(VOTED + *kind as u8).u64(*epoch).u64(*view),
             Self::Body { block } => writer.u8(BODY).raw(&block.0),
             Self::Floor => writer.u8(FLOOR),
+            Self::Incarnation => writer.u8(INCARNATION),
+            Self::Guard { epoch } => writer.u8(GUARD).u64(*epoch),
+            Self::Evidence { epoch, offender } => {
+                writer.u8(EVIDENCE).u64(*epoch).u16(offender.cluster).u16(offender.node)
+            }
             Self::Certificate { kind, epoch, view } => {
                 writer.u8(CERTIFICATE + *kind as u8).u64(*epoch).u64(*view)
             }
@@ -115,6 +139,22 @@ pub enum Record {
         /// The view.
         view: u64,
     },
+    /// The life that runs, written before it says anything.
+    Incarnation(Incarnation),
+    /// This node forgot votes of the epoch.
+    Guard {
+        /// The epoch.
+        epoch: u64,
+        /// It signs nothing in this view or below; `None`: nothing at all until its peers have told how far.
+        bound: Option<u64>,
+    },
+    /// Proof that a validator lied; the first one counts.
+    Evidence {
+        /// The epoch.
+        epoch: u64,
+        /// The proof.
+        evidence: Evidence,
+    },
     /// A certificate that is still needed to go on.
     Certificate(Certificate),
     /// The finalization of the block at a height, or of the nearest descendant that has one.
@@ -137,6 +177,11 @@ impl Record {
             }
             Self::Body { propose, .. } => RecordKey::Body { block: propose.header.id() },
             Self::Floor { .. } => RecordKey::Floor,
+            Self::Incarnation(_) => RecordKey::Incarnation,
+            Self::Guard { epoch, .. } => RecordKey::Guard { epoch: *epoch },
+            Self::Evidence { epoch, evidence } => {
+                RecordKey::Evidence { epoch: *epoch, offender: evidence.offender() }
+            }
             Self::Certificate(certificate) => RecordKey::Certificate {
                 kind: certificate.certified().kind(),
                 epoch: certificate.epoch(),
@@ -161,6 +206,11 @@ impl Record {
             Self::Floor { epoch, view } => {
                 writer.u64(*epoch).u64(*view);
             }
+            Self::Incarnation(incarnation) => incarnation.encode(&mut writer),
+            Self::Guard { bound, .. } => {
+                writer.u8(u8::from(bound.is_some())).u64(bound.unwrap_or(0));
+            }
+            Self::Evidence { evidence, .. } => evidence.encode(&mut writer),
             Self::Certificate(certificate) | Self::FinalizedAt { certificate, .. } => {
                 certificate.encode(&mut writer);
             }
@@ -187,6 +237,19 @@ impl Record {
                 Self::Body { propose, body: values.bytes("body")? }
             }
             FLOOR => Self::Floor { epoch: values.u64("epoch")?, view: values.u64("view")? },
+            INCARNATION => Self::Incarnation(Incarnation::decode(&mut values)?),
+            GUARD => {
+                let epoch = keys.u64("epoch")?;
+                let bound = match (values.u8("guard flag")?, values.u64("guard bound")?) {
+                    (0, 0) => None,
+                    (1, bound) => Some(bound),
+                    _ => return values.bad("guard flag"),
+                };
+                Self::Guard { epoch, bound }
+            }
+            EVIDENCE => {
+                Self::Evidence { epoch: keys.u64("epoch")?, evidence: Evidence::decode(&mut values)? }
+            }
             0x11..=0x13 => Self::Certificate(Certificate::decode(&mut values)?),
             FINALIZED_AT => Self::FinalizedAt {
                 height: keys.u64("height")?,

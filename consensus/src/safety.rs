@@ -11,8 +11,20 @@ use ledger_types::{BlockHeader, BlockId, Signature, ValidatorId};
 use crate::committee::Committee;
 use crate::crypto::Signer;
 use crate::journal::{Journal, Unsynced};
-use crate::message::{Propose, Request, Vote, Wanted, propose_bytes, request_bytes};
+use crate::message::{
+    GuardAnswer, GuardRequest, Heartbeat, Propose, Request, Vote, Wanted, answer_bytes, heartbeat_bytes,
+    propose_bytes, question_bytes, request_bytes,
+};
 use crate::record::{Record, RecordKey};
+
+/// Where the rollback guard forbids signatures (SPEC 3.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// Everywhere.
+    All,
+    /// In this view and below.
+    UpTo(u64),
+}
 
 /// What this node signed above the floor, and the key it signs with.
 pub(crate) struct Safety {
@@ -20,6 +32,9 @@ pub(crate) struct Safety {
     own: ValidatorId,
     signer: Box<dyn Signer>,
     floor: u64,
+    silence: Silence,
+    /// What this node signed up to this view it may have forgotten, and it is known: silence holds there for good.
+    forgiven: u64,
     proposed: BTreeMap<u64, BlockId>,
     notarized: BTreeMap<u64, Vote>,
     finalized: BTreeMap<u64, Vote>,
@@ -27,11 +42,22 @@ pub(crate) struct Safety {
 }
 
 impl Safety {
-    /// A door that has signed nothing.
+    /// A door that has signed nothing, and signs nothing until the guard lets it.
     pub(crate) fn new(committee: Arc<Committee>, own: ValidatorId, signer: Box<dyn Signer>) -> Self {
         let (proposed, notarized) = (BTreeMap::new(), BTreeMap::new());
         let (finalized, nullified) = (BTreeMap::new(), BTreeMap::new());
-        Self { committee, own, signer, floor: 0, proposed, notarized, finalized, nullified }
+        Self {
+            committee,
+            own,
+            signer,
+            floor: 0,
+            silence: Silence::All,
+            forgiven: 0,
+            proposed,
+            notarized,
+            finalized,
+            nullified,
+        }
     }
 
     /// Remembers a proposal of an earlier run.
@@ -47,6 +73,49 @@ impl Safety {
     /// Nothing is signed in this view or below.
     pub(crate) fn floor(&self) -> u64 {
         self.floor
+    }
+
+    /// Sets what the rollback guard demands: silence, and up to which view it is known that votes are forgotten.
+    pub(crate) fn set_silence(&mut self, silence: Silence, forgiven: u64) {
+        (self.silence, self.forgiven) = (silence, forgiven);
+    }
+
+    /// Whether the rollback guard forbids to sign in a view.
+    pub(crate) fn is_silent(&self, view: u64) -> bool {
+        match self.silence {
+            Silence::All => true,
+            Silence::UpTo(bound) => view <= bound,
+        }
+    }
+
+    /// The highest view signed in, or up to which nothing may be signed: what this node's past may reach to.
+    pub(crate) fn mark(&self) -> u64 {
+        let signed =
+            [&self.notarized, &self.finalized, &self.nullified].map(|votes| votes.keys().next_back());
+        let signed = signed.into_iter().chain([self.proposed.keys().next_back()]).flatten().max();
+        let bound = match self.silence {
+            Silence::All => 0,
+            Silence::UpTo(bound) => bound,
+        };
+        signed.copied().unwrap_or(0).max(bound).max(self.floor)
+    }
+
+    /// Whether this node has no record of a vote that carries its signature: it was cast above everything that could
+    /// have been dropped, so it was forgotten.
+    pub(crate) fn has_forgotten(&self, statement: &Statement) -> bool {
+        let view = statement.view();
+        let held = self.votes(statement.kind()).get(&view);
+        self.is_remembered(view) && held.is_none_or(|vote| vote.statement != *statement)
+    }
+
+    /// The same for a proposal.
+    pub(crate) fn has_forgotten_proposal(&self, view: u64, block: BlockId) -> bool {
+        self.is_remembered(view) && self.proposed.get(&view) != Some(&block)
+    }
+
+    /// Whether everything signed in a view is known here, unless it was forgotten without anybody's knowing.
+    fn is_remembered(&self, view: u64) -> bool {
+        view > self.floor && view > self.forgiven
     }
 
     /// Whether this node proposed a block in a view.
@@ -69,11 +138,15 @@ impl Safety {
         self.votes(kind).values().copied()
     }
 
-    /// The highest view up to `view` in which this node signed FINALIZE, or the floor: the views after it may be
-    /// given up.
+    /// The highest view up to `view` in which this node signed FINALIZE or may have and forgot, or the floor: the
+    /// views after it may be given up.
     pub(crate) fn locked_up_to(&self, view: u64) -> u64 {
-        let locked = self.finalized.range(..=view).next_back();
-        locked.map_or(self.floor, |(view, _)| self.floor.max(*view))
+        let locked = self.finalized.range(..=view).next_back().map_or(0, |(view, _)| *view);
+        let bound = match self.silence {
+            Silence::All => u64::MAX,
+            Silence::UpTo(bound) => bound,
+        };
+        locked.max(bound).max(self.floor)
     }
 
     /// Whether FINALIZE may still be signed in a view: none was, and no NULLIFY covers it.
@@ -82,7 +155,7 @@ impl Safety {
             .nullified
             .values()
             .any(|vote| vote.statement.from_view() <= view && view <= vote.statement.view());
-        view > self.floor && !self.finalized.contains_key(&view) && !is_given_up
+        view > self.floor && !self.is_silent(view) && !self.finalized.contains_key(&view) && !is_given_up
     }
 
     /// Signs a PROPOSE in the current view: one block per view, recorded with its body.
@@ -95,7 +168,8 @@ impl Safety {
         let Unsigned { header, refs, body, parent, nullifications } = unsigned;
         let view = header.view;
         // SPEC 3.5 V0 and V6.
-        if view != current || view <= self.floor || self.proposed.contains_key(&view) {
+        if view != current || view <= self.floor || self.is_silent(view) || self.proposed.contains_key(&view)
+        {
             return None;
         }
         let block = header.id();
@@ -116,7 +190,10 @@ impl Safety {
     ) -> Option<Unsynced<Vote>> {
         let view = candidate.view;
         // SPEC 3.5 V0, V1 and V6.
-        let is_allowed = view == current && view > self.floor && !self.notarized.contains_key(&view);
+        let is_allowed = view == current
+            && view > self.floor
+            && !self.is_silent(view)
+            && !self.notarized.contains_key(&view);
         is_allowed.then(|| self.sign_vote(journal, Statement::Notarize(candidate)))
     }
 
@@ -151,6 +228,24 @@ impl Safety {
     pub(crate) fn request(&self, wanted: Wanted) -> Request {
         let signature = self.signer.sign(&request_bytes(&self.committee, &wanted));
         Request { signer: self.own, wanted, signature }
+    }
+
+    /// Signs a heartbeat, which binds to nothing.
+    pub(crate) fn heartbeat(&self, unsigned: Heartbeat) -> Heartbeat {
+        let signature = self.signer.sign(&heartbeat_bytes(&self.committee, &unsigned));
+        Heartbeat { signature, ..unsigned }
+    }
+
+    /// Signs a guard's question; its incarnation is durable since before this run.
+    pub(crate) fn guard_request(&self, unsigned: GuardRequest) -> GuardRequest {
+        let signature = self.signer.sign(&question_bytes(&self.committee, &unsigned));
+        GuardRequest { signature, ..unsigned }
+    }
+
+    /// Signs the answer to a guard's question, which binds to nothing: what it tells of is durable or not yet sent.
+    pub(crate) fn guard_answer(&self, unsigned: GuardAnswer) -> GuardAnswer {
+        let signature = self.signer.sign(&answer_bytes(&self.committee, &unsigned));
+        GuardAnswer { signature, ..unsigned }
     }
 
     /// Raises the floor to a view whose finalization is held, and drops what was signed up to there, in one batch
@@ -243,7 +338,9 @@ mod tests {
         let validators = vec![Validator { name: "n".into(), vote_key, net_key, delegate: true }];
         let topology = Topology::new(vec![Cluster { name: "c".into(), validators }]).unwrap();
         let committee = Committee::new(NetworkId::ZERO, 0, topology, &BlockId::ZERO);
-        (Safety::new(Arc::new(committee), OWN, Box::new(Unkeyed)), Journal::default())
+        let mut safety = Safety::new(Arc::new(committee), OWN, Box::new(Unkeyed));
+        safety.set_silence(Silence::UpTo(0), 0);
+        (safety, Journal::default())
     }
 
     fn candidate(view: u64, byte: u8) -> Candidate {

@@ -32,6 +32,16 @@ impl Timers {
         (self.entered_ms, self.armed_ms, self.repeat_ms) = (now_ms, None, None);
     }
 
+    /// When the current view was entered.
+    pub(crate) fn entered_ms(&self) -> u64 {
+        self.entered_ms
+    }
+
+    /// A quorum is heard again after silence.
+    pub(crate) fn on_quorum_back(&mut self) {
+        self.doublings = 0;
+    }
+
     /// A block became final.
     pub(crate) fn on_final(&mut self) {
         self.doublings = self.doublings.saturating_sub(1);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ledger_types::certificate::{Candidate, Certificate, Certified, VoteKind};
+use ledger_types::certificate::{Candidate, Certificate, Certified, Statement, VoteKind};
 use ledger_types::{BlockId, ValidatorId};
 
 use crate::cluster::Ballot;
+use crate::evidence::Evidence;
 use crate::ignored::Ignored;
 use crate::journal::Journal;
 use crate::message::Vote;
@@ -75,6 +76,21 @@ impl Views {
             VoteKind::Finalize => slot.finalize.add(vote),
             VoteKind::Nullify => slot.nullify.add(vote),
         }
+    }
+
+    /// Proof that the signer of a vote said before what excludes it, if that is here.
+    pub(crate) fn contradiction(&self, vote: &Vote) -> Option<Evidence> {
+        let earlier = |slot: &View, kind| slot.ballot(kind).get(vote.signer);
+        let (view, kind) = (vote.statement.view(), vote.statement.kind());
+        let same = self.slots.get(&view).and_then(|slot| earlier(slot, kind));
+        // A NULLIFY reaches back over its range; a FINALIZE is reached by those of later views.
+        let (other, range) = match vote.statement {
+            Statement::Notarize(_) => return same.and_then(|same| Evidence::votes(same, *vote)),
+            Statement::Finalize(_) => (VoteKind::Nullify, view..=u64::MAX),
+            Statement::Nullify { from_view, view } => (VoteKind::Finalize, from_view..=view),
+        };
+        let others = self.slots.range(range).filter_map(|(_, slot)| earlier(slot, other));
+        same.into_iter().chain(others).find_map(|held| Evidence::votes(held, *vote))
     }
 
     /// Keeps a notarization, or a nullification that covers more than the one held, and records it.

@@ -4,20 +4,29 @@ use bytes::Bytes;
 use ledger_types::certificate::{Certificate, Statement};
 use ledger_types::codec::{CodecError, Reader, Writer};
 use ledger_types::limits::BLOCK_BYTES;
-use ledger_types::{BlockHeader, BlockId, Signature, ValidatorId};
+use ledger_types::{BlockHeader, BlockId, Hash, Signature, ValidatorId};
 
-use super::{Message, Propose, Request, Vote, Wanted};
+use super::{
+    AnswerStanding, Entries, GuardAnswer, GuardRequest, Heartbeat, Message, Propose, RUN_BODIES, RUN_HEADERS,
+    Request, Run, Vote, Wanted,
+};
 use crate::certificates::NULLIFICATIONS_PER_PROPOSAL;
+use crate::guard::Incarnation;
 
 /// The version byte that begins every message.
 const MESSAGE_VERSION: u8 = 1;
-/// Bytes of the longest message: a PROPOSE with nine certificates of 4096 signers.
+/// Bytes of the longest message: a PROPOSE with nine certificates of 4096 signers. A RUN has one, and headers.
 pub const MESSAGE_BYTES: usize = BLOCK_BYTES + 9 * 64 * (64 * 72 + 10) + 4096;
 
 const PROPOSE: u8 = 1;
 const VOTE: u8 = 2;
 const CERTIFICATE: u8 = 3;
 const REQUEST: u8 = 4;
+const ENTRIES: u8 = 5;
+const RUN: u8 = 6;
+const HEARTBEAT: u8 = 7;
+const GUARD_REQUEST: u8 = 8;
+const GUARD_ANSWER: u8 = 9;
 
 impl Message {
     /// The bytes.
@@ -29,6 +38,11 @@ impl Message {
             Self::Vote(vote) => vote.encode(writer.u8(VOTE)),
             Self::Certificate(certificate) => certificate.encode(writer.u8(CERTIFICATE)),
             Self::Request(request) => request.encode(writer.u8(REQUEST)),
+            Self::Entries(entries) => entries.encode(writer.u8(ENTRIES)),
+            Self::Run(run) => run.encode(writer.u8(RUN)),
+            Self::Heartbeat(heartbeat) => heartbeat.encode(writer.u8(HEARTBEAT)),
+            Self::GuardRequest(request) => request.encode(writer.u8(GUARD_REQUEST)),
+            Self::GuardAnswer(answer) => answer.encode(writer.u8(GUARD_ANSWER)),
         }
         writer.finish()
     }
@@ -47,6 +61,11 @@ impl Message {
             VOTE => Self::Vote(Vote::decode(&mut reader)?),
             CERTIFICATE => Self::Certificate(Certificate::decode(&mut reader)?),
             REQUEST => Self::Request(Request::decode(&mut reader)?),
+            ENTRIES => Self::Entries(Entries::decode(&mut reader)?),
+            RUN => Self::Run(Box::new(Run::decode(&mut reader)?)),
+            HEARTBEAT => Self::Heartbeat(Heartbeat::decode(&mut reader)?),
+            GUARD_REQUEST => Self::GuardRequest(GuardRequest::decode(&mut reader)?),
+            GUARD_ANSWER => Self::GuardAnswer(Box::new(GuardAnswer::decode(&mut reader)?)),
             _ => return reader.bad("message tag"),
         };
         reader.finish()?;
@@ -57,10 +76,7 @@ impl Message {
 impl Propose {
     pub(crate) fn encode(&self, writer: &mut Writer) {
         writer.bytes(&self.header.encode()).bytes(&self.refs);
-        writer.u8(u8::from(self.parent.is_some()));
-        if let Some(certificate) = &self.parent {
-            certificate.encode(writer);
-        }
+        encode_optional(self.parent.as_ref(), writer, Certificate::encode);
         let count = u8::try_from(self.nullifications.len()).expect("invariant: at most 8 are chosen or read");
         writer.u8(count);
         for certificate in &self.nullifications {
@@ -75,11 +91,7 @@ impl Propose {
         if refs.len() > BLOCK_BYTES {
             return reader.bad("length of refs");
         }
-        let parent = match reader.u8("parent certificate flag")? {
-            0 => None,
-            1 => Some(Certificate::decode(reader)?),
-            _ => return reader.bad("parent certificate flag"),
-        };
+        let parent = optional(reader, "parent certificate flag", Certificate::decode)?;
         let count = usize::from(reader.u8("nullification count")?);
         if count > NULLIFICATIONS_PER_PROPOSAL {
             return reader.bad("nullification count");
@@ -127,6 +139,12 @@ impl Wanted {
         match self {
             Self::Proposal { block } => writer.u8(1).raw(&block.0),
             Self::Range { from_view, to_view } => writer.u8(2).u64(*from_view).u64(*to_view),
+            Self::Entries { block, indices } => {
+                let count = u32::try_from(indices.len()).expect("invariant: at most the entries of a block");
+                writer.u8(3).raw(&block.0).u32(count);
+                indices.iter().fold(writer, |writer, index| writer.u32(*index))
+            }
+            Self::Blocks { from_height } => writer.u8(4).u64(*from_height),
         };
     }
 
@@ -137,8 +155,188 @@ impl Wanted {
                 let (from_view, to_view) = (reader.u64("from view")?, reader.u64("to view")?);
                 if from_view > to_view { reader.bad("range") } else { Ok(Self::Range { from_view, to_view }) }
             }
+            3 => {
+                let block = BlockId(reader.array("block")?);
+                let mut indices = Vec::new();
+                // Read one by one: the count is only a claim until the bytes are there.
+                for _ in 0..reader.u32("index count")? {
+                    let index = reader.u32("index")?;
+                    if indices.last().is_some_and(|last| index <= *last) {
+                        return reader.bad("index order");
+                    }
+                    indices.push(index);
+                }
+                if indices.is_empty() {
+                    reader.bad("index count")
+                } else {
+                    Ok(Self::Entries { block, indices })
+                }
+            }
+            4 => Ok(Self::Blocks { from_height: reader.u64("from height")? }),
             _ => reader.bad("wanted tag"),
         }
+    }
+}
+
+impl Entries {
+    fn encode(&self, writer: &mut Writer) {
+        writer.raw(&self.block.0).bytes(&self.entries);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, CodecError> {
+        let block = BlockId(reader.array("block")?);
+        let entries = reader.bytes("entries")?;
+        if entries.len() > BLOCK_BYTES {
+            reader.bad("length of entries")
+        } else {
+            Ok(Self { block, entries })
+        }
+    }
+}
+
+impl Run {
+    fn encode(&self, writer: &mut Writer) {
+        let count = |count: usize| u16::try_from(count).expect("invariant: at most 1024 are made or read");
+        writer.u16(count(self.headers.len()));
+        for header in &self.headers {
+            writer.bytes(&header.encode());
+        }
+        writer.u16(count(self.bodies.len()));
+        for body in &self.bodies {
+            writer.bytes(body);
+        }
+        self.certificate.encode(writer);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, CodecError> {
+        let count = usize::from(reader.u16("header count")?);
+        if !(1..=RUN_HEADERS).contains(&count) {
+            return reader.bad("header count");
+        }
+        let mut headers = Vec::new();
+        for _ in 0..count {
+            headers.push(BlockHeader::decode(reader.bytes("header")?)?);
+        }
+        let count = usize::from(reader.u16("body count")?);
+        if !(1..=RUN_BODIES.min(headers.len())).contains(&count) {
+            return reader.bad("body count");
+        }
+        let bodies = (0..count).map(|_| reader.bytes("body")).collect::<Result<Vec<_>, CodecError>>()?;
+        Ok(Self { headers, bodies, certificate: Certificate::decode(reader)? })
+    }
+}
+
+impl Heartbeat {
+    /// What is signed.
+    pub(super) fn encode_fields(&self, writer: &mut Writer) {
+        writer.u64(self.view).u64(self.final_view).u64(self.final_height).u64(self.wall_ms);
+    }
+
+    fn encode(&self, writer: &mut Writer) {
+        encode_validator(self.signer, writer);
+        self.encode_fields(writer);
+        writer.raw(&self.signature.0);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, CodecError> {
+        Ok(Self {
+            signer: validator(reader)?,
+            view: reader.u64("view")?,
+            final_view: reader.u64("final view")?,
+            final_height: reader.u64("final height")?,
+            wall_ms: reader.u64("wall time")?,
+            signature: signature(reader)?,
+        })
+    }
+}
+
+impl Incarnation {
+    pub(crate) fn encode(&self, writer: &mut Writer) {
+        writer.u64(self.counter).raw(&self.nonce);
+    }
+
+    pub(crate) fn decode(reader: &mut Reader) -> Result<Self, CodecError> {
+        Ok(Self { counter: reader.u64("incarnation")?, nonce: reader.array("incarnation nonce")? })
+    }
+}
+
+impl GuardRequest {
+    /// What is signed.
+    pub(super) fn encode_fields(&self, writer: &mut Writer) {
+        encode_validator(self.signer, writer);
+        encode_optional(self.previous.as_ref(), writer, Incarnation::encode);
+        self.current.encode(writer);
+        writer.u64(self.asked_ms);
+    }
+
+    fn encode(&self, writer: &mut Writer) {
+        self.encode_fields(writer);
+        writer.raw(&self.signature.0);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, CodecError> {
+        Ok(Self {
+            signer: validator(reader)?,
+            previous: optional(reader, "incarnation flag", Incarnation::decode)?,
+            current: Incarnation::decode(reader)?,
+            asked_ms: reader.u64("time of asking")?,
+            signature: signature(reader)?,
+        })
+    }
+}
+
+impl GuardAnswer {
+    /// What is signed.
+    pub(super) fn encode_fields(&self, writer: &mut Writer) {
+        encode_validator(self.signer, writer);
+        encode_validator(self.asker, writer);
+        writer.raw(&self.question.0).u8(self.standing as u8).u64(self.mark);
+    }
+
+    fn encode(&self, writer: &mut Writer) {
+        self.encode_fields(writer);
+        encode_optional(self.proof.as_ref(), writer, Certificate::encode);
+        encode_optional(self.seen_request.as_ref(), writer, GuardRequest::encode);
+        encode_optional(self.seen_vote.as_ref(), writer, Vote::encode);
+        writer.raw(&self.signature.0);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, CodecError> {
+        Ok(Self {
+            signer: validator(reader)?,
+            asker: validator(reader)?,
+            question: Hash(reader.array("question")?),
+            standing: match reader.u8("standing")? {
+                1 => AnswerStanding::Asking,
+                2 => AnswerStanding::Guarded,
+                3 => AnswerStanding::Voting,
+                _ => return reader.bad("standing"),
+            },
+            mark: reader.u64("mark")?,
+            proof: optional(reader, "proof flag", Certificate::decode)?,
+            seen_request: optional(reader, "request flag", GuardRequest::decode)?,
+            seen_vote: optional(reader, "vote flag", Vote::decode)?,
+            signature: signature(reader)?,
+        })
+    }
+}
+
+fn encode_optional<T>(value: Option<&T>, writer: &mut Writer, encode: impl FnOnce(&T, &mut Writer)) {
+    writer.u8(u8::from(value.is_some()));
+    if let Some(value) = value {
+        encode(value, writer);
+    }
+}
+
+fn optional<T>(
+    reader: &mut Reader,
+    flag: &'static str,
+    decode: impl FnOnce(&mut Reader) -> Result<T, CodecError>,
+) -> Result<Option<T>, CodecError> {
+    match reader.u8(flag)? {
+        0 => Ok(None),
+        1 => decode(reader).map(Some),
+        _ => reader.bad(flag),
     }
 }
 

@@ -1,11 +1,11 @@
 //! From a message to one that is known to be from whom it says.
 
-use ledger_types::certificate::{Certificate, Certified};
+use ledger_types::certificate::{Candidate, Certificate, Certified};
 use ledger_types::hash::sha512_256;
-use ledger_types::{BlockHeader, Signature, ValidatorId};
+use ledger_types::{BlockHeader, BlockId, Hash, Signature, ValidatorId};
 use thiserror::Error;
 
-use super::{Message, Propose, Wanted};
+use super::{GuardAnswer, GuardRequest, Heartbeat, Message, Propose, Run, Wanted};
 use crate::certificates::{self, CertificateError};
 use crate::committee::Committee;
 use crate::crypto::Verifier;
@@ -14,6 +14,12 @@ use crate::crypto::Verifier;
 const PROPOSE_KIND: u8 = 4;
 /// The kind byte of a request in signed bytes.
 const REQUEST_KIND: u8 = 5;
+/// The kind byte of a heartbeat in signed bytes.
+const HEARTBEAT_KIND: u8 = 6;
+/// The kind byte of a guard request in signed bytes.
+const GUARD_REQUEST_KIND: u8 = 7;
+/// The kind byte of a guard answer in signed bytes.
+const GUARD_ANSWER_KIND: u8 = 8;
 
 /// Why a message is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -38,6 +44,12 @@ pub enum VerifyError {
     /// The certificate beside a header is not about its parent, or one that should nullify a view does not.
     #[error("a certificate in the PROPOSE is not what it should be")]
     MisplacedCertificate,
+    /// The headers of a run do not follow each other, or its certificate does not finalize the last.
+    #[error("the blocks of a run are not a chain up to a final one")]
+    BrokenRun,
+    /// What an answer claims to have seen of the asker is somebody else's.
+    #[error("an answer shows what the asker never signed")]
+    MisplacedAnswer,
     /// A certificate proves nothing.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -87,6 +99,31 @@ impl Message {
                 signed(request.signer, &request_bytes(committee, &request.wanted), &request.signature)?;
             }
             Self::Certificate(certificate) => certificates::check(certificate, committee, verifier)?,
+            // Proves nothing and needs no proof: it is checked against a header.
+            Self::Entries(_) => {}
+            Self::Run(run) => {
+                check_run(run, committee)?;
+                certificates::check(&run.certificate, committee, verifier)?;
+            }
+            Self::Heartbeat(heartbeat) => {
+                signed(heartbeat.signer, &heartbeat_bytes(committee, heartbeat), &heartbeat.signature)?;
+            }
+            Self::GuardRequest(request) => {
+                signed(request.signer, &question_bytes(committee, request), &request.signature)?;
+            }
+            Self::GuardAnswer(answer) => {
+                signed(answer.signer, &answer_bytes(committee, answer), &answer.signature)?;
+                if let Some(request) = &answer.seen_request {
+                    signed(answer.asker, &question_bytes(committee, request), &request.signature)?;
+                }
+                if let Some(vote) = &answer.seen_vote {
+                    signed(answer.asker, &committee.statement_bytes(&vote.statement), &vote.signature)?;
+                }
+                check_seen(answer)?;
+                if let Some(proof) = &answer.proof {
+                    certificates::check(proof, committee, verifier)?;
+                }
+            }
             Self::Propose(propose) => {
                 check_header(&propose.header, committee)?;
                 check_places(propose)?;
@@ -103,8 +140,13 @@ impl Message {
 
 /// What a leader signs: `refs` too, so that nobody between can make its block unassemblable.
 pub(crate) fn propose_bytes(committee: &Committee, header: &BlockHeader, refs: &[u8]) -> Vec<u8> {
+    signed_proposal_bytes(committee, header.view, header.id(), sha512_256(&[refs]))
+}
+
+/// The same, from the hashes alone.
+pub(crate) fn signed_proposal_bytes(committee: &Committee, view: u64, block: BlockId, refs: Hash) -> Vec<u8> {
     let mut writer = committee.signed_bytes(PROPOSE_KIND);
-    writer.u64(header.view).raw(&header.id().0).raw(&sha512_256(&[refs]).0);
+    writer.u64(view).raw(&block.0).raw(&refs.0);
     writer.finish()
 }
 
@@ -113,6 +155,54 @@ pub(crate) fn request_bytes(committee: &Committee, wanted: &Wanted) -> Vec<u8> {
     let mut writer = committee.signed_bytes(REQUEST_KIND);
     wanted.encode(&mut writer);
     writer.finish()
+}
+
+/// What is signed in a heartbeat.
+pub(crate) fn heartbeat_bytes(committee: &Committee, heartbeat: &Heartbeat) -> Vec<u8> {
+    let mut writer = committee.signed_bytes(HEARTBEAT_KIND);
+    heartbeat.encode_fields(&mut writer);
+    writer.finish()
+}
+
+/// What a starting node signs when it asks; its hash names the question.
+pub(crate) fn question_bytes(committee: &Committee, request: &GuardRequest) -> Vec<u8> {
+    let mut writer = committee.signed_bytes(GUARD_REQUEST_KIND);
+    request.encode_fields(&mut writer);
+    writer.finish()
+}
+
+/// What is signed in the answer to it.
+pub(crate) fn answer_bytes(committee: &Committee, answer: &GuardAnswer) -> Vec<u8> {
+    let mut writer = committee.signed_bytes(GUARD_ANSWER_KIND);
+    answer.encode_fields(&mut writer);
+    writer.finish()
+}
+
+fn check_seen(answer: &GuardAnswer) -> Result<(), VerifyError> {
+    let signers =
+        answer.seen_request.map(|it| it.signer).into_iter().chain(answer.seen_vote.map(|it| it.signer));
+    let are_askers = signers.into_iter().all(|signer| signer == answer.asker);
+    are_askers.then_some(()).ok_or(VerifyError::MisplacedAnswer)
+}
+
+/// Every header is ours and names its predecessor; the certificate makes the last one final.
+fn check_run(run: &Run, committee: &Committee) -> Result<(), VerifyError> {
+    let mut parent: Option<(&BlockHeader, BlockId)> = None;
+    for header in &run.headers {
+        check_header(header, committee)?;
+        let follows = |(before, id): (&BlockHeader, BlockId)| {
+            header.parent == id
+                && before.height.checked_add(1) == Some(header.height)
+                && before.view < header.view
+        };
+        if parent.is_some_and(|parent| !follows(parent)) {
+            return Err(VerifyError::BrokenRun);
+        }
+        parent = Some((header, header.id()));
+    }
+    let last = parent.map(|(header, id)| Candidate { view: header.view, height: header.height, block: id });
+    let is_final = last.map(Certified::Finalization) == Some(run.certificate.certified());
+    is_final.then_some(()).ok_or(VerifyError::BrokenRun)
 }
 
 fn check_header(header: &BlockHeader, committee: &Committee) -> Result<(), VerifyError> {

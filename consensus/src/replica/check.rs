@@ -1,14 +1,17 @@
-//! Peers' blocks: asking the shell to assemble and execute them, and peers for those that only a certificate named.
+//! Peers' blocks: asking the shell to assemble and execute them, and peers for what is missing: entries of a block, or
+//! the proposal of one that only a certificate named.
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use ledger_types::BlockId;
 use ledger_types::certificate::{Candidate, Certificate};
+use ledger_types::{BlockId, ValidatorId};
 
 use super::state::Replica;
 use crate::blocks::{Block, Check, Path};
 use crate::effect::{Effect, Recipients};
 use crate::ignored::Ignored;
-use crate::message::{Message, Wanted};
+use crate::message::{Entries, Message, Wanted};
 use crate::record::Record;
 
 /// A proposal that is asked for.
@@ -16,6 +19,19 @@ use crate::record::Record;
 pub(super) struct Fetch {
     /// How many signers of the certificate were asked.
     asked: usize,
+    /// When the next one is.
+    due_ms: u64,
+}
+
+/// Entries that are asked for. At most one for each undecided block.
+#[derive(Debug)]
+pub(super) struct Gather {
+    /// Their places in the block.
+    missing: Vec<u32>,
+    /// Who was asked and has not answered: from nobody else entries are taken.
+    peers: BTreeSet<ValidatorId>,
+    /// How many were asked.
+    count: usize,
     /// When the next one is.
     due_ms: u64,
 }
@@ -43,7 +59,6 @@ impl Replica {
     }
 
     fn check(&mut self, id: &BlockId) {
-        let own = self.own;
         let Some(block) = self.blocks.get_mut(id) else { return };
         block.check = Check::Asked;
         let header = block.propose.header.clone();
@@ -52,10 +67,7 @@ impl Replica {
             return;
         }
         let refs = block.propose.refs.clone();
-        let mut sources = vec![header.proposer];
-        let supporters = self.views.supporters(block.propose.candidate());
-        sources.extend(supporters.into_iter().filter(|signer| *signer != own && *signer != header.proposer));
-        self.effects.push(Effect::CheckProposal { header, refs, sources });
+        self.effects.push(Effect::CheckProposal { header, refs, entries: Bytes::new() });
     }
 
     pub(super) fn on_assembled(&mut self, id: BlockId, body: Bytes) -> Result<(), Ignored> {
@@ -71,20 +83,98 @@ impl Replica {
         Ok(())
     }
 
-    pub(super) fn on_missing(&mut self, id: BlockId) -> Result<(), Ignored> {
+    pub(super) fn on_missing(&mut self, id: BlockId, missing: Vec<u32>) -> Result<(), Ignored> {
         let block = self.blocks.get(&id).ok_or(Ignored::Stale)?;
-        if block.is_stored || block.check != Check::Asked {
+        if block.check != Check::Asked {
             return Err(Ignored::Unasked);
         }
-        // The leader's word on the entries was no good. If the block is certified it is asked for again, from others.
-        self.blocks.forget(&id);
+        let count = block.propose.header.entry_count;
+        if block.is_final {
+            self.on_bad_run();
+        } else if block.is_stored {
+            // What was recorded is not the block: it is asked for again.
+            self.blocks.forget(&id);
+            self.abandon(id, true);
+        } else if missing.is_empty() || missing.iter().any(|index| *index >= count) {
+            // The leader's word on the entries was no good. A certified block is asked for again, from others.
+            self.is_refused |= block.propose.header.view == self.view;
+            self.gathers.remove(&id);
+            self.blocks.forget(&id);
+        } else {
+            let (peers, due_ms) = (BTreeSet::new(), self.now.monotonic_ms);
+            let gather =
+                self.gathers.entry(id).or_insert(Gather { missing: Vec::new(), peers, count: 0, due_ms });
+            gather.missing = missing;
+        }
         Ok(())
+    }
+
+    /// Asks for entries that are missing: the proposer first, then those who voted for the block or certified it.
+    pub(super) fn gather(&mut self) -> bool {
+        let is_open = |id: &BlockId| {
+            self.blocks.get(id).is_some_and(|block| !block.is_stored && block.check == Check::Asked)
+        };
+        self.gathers.retain(|id, _| is_open(id));
+        let now_ms = self.now.monotonic_ms;
+        let due_ms = now_ms.saturating_add(2 * self.timers.delta_ms().max(1));
+        let due: Vec<BlockId> =
+            self.gathers.iter().filter(|(_, gather)| gather.due_ms <= now_ms).map(|(id, _)| *id).collect();
+        for block in due {
+            let sources = self.sources(&block);
+            let Some(gather) = self.gathers.get_mut(&block) else { continue };
+            let peer = sources.get(gather.count % sources.len().max(1)).copied();
+            (gather.count, gather.due_ms) = (gather.count + 1, due_ms);
+            if let Some(peer) = peer {
+                gather.peers.insert(peer);
+                let indices = gather.missing.clone();
+                let request = self.safety.request(Wanted::Entries { block, indices });
+                self.send(Recipients::One(peer), Message::Request(request));
+            }
+        }
+        false
+    }
+
+    /// Who claims to have all entries of a block.
+    fn sources(&self, id: &BlockId) -> Vec<ValidatorId> {
+        let Some(block) = self.blocks.get(id) else { return Vec::new() };
+        let candidate = block.propose.candidate();
+        let mut sources = vec![block.propose.header.proposer];
+        // When the view is decided its ballots are gone, but whoever signed the finalization has the block.
+        let decided = self.finalizations.range(candidate.height..).next().map(|(_, held)| held);
+        let certificates = self.views.notarization_of(candidate).into_iter().chain(decided);
+        let certified = certificates.flat_map(Certificate::signers);
+        for signer in self.views.supporters(candidate).into_iter().chain(certified) {
+            if !sources.contains(&signer) {
+                sources.push(signer);
+            }
+        }
+        sources.retain(|signer| *signer != self.own);
+        sources
+    }
+
+    pub(super) fn on_entries(&mut self, from: ValidatorId, entries: Entries) -> Result<(), Ignored> {
+        let Entries { block: id, entries } = entries;
+        let gather = self.gathers.get_mut(&id).ok_or(Ignored::Unasked)?;
+        if !gather.peers.remove(&from) {
+            return Err(Ignored::Unasked);
+        }
+        let block = self.blocks.get(&id).ok_or(Ignored::Stale)?;
+        let (header, refs) = (block.propose.header.clone(), block.propose.refs.clone());
+        self.effects.push(Effect::CheckProposal { header, refs, entries });
+        Ok(())
+    }
+
+    /// When missing entries are asked for.
+    pub(super) fn gather_deadline(&self) -> Option<u64> {
+        self.gathers.values().map(|gather| gather.due_ms).min()
     }
 
     pub(super) fn on_checked(&mut self, id: BlockId, valid: bool) -> Result<(), Ignored> {
         let view = self.view;
         let block = self.blocks.get_mut(&id).ok_or(Ignored::Stale)?;
-        if block.check != Check::Asked || (valid && !block.is_stored) {
+        // What is final already needs no record here: the block file will hold it.
+        let is_here = block.is_stored || block.is_final;
+        if block.check != Check::Asked || (valid && !is_here) {
             return Err(Ignored::Unasked);
         }
         block.check = if valid { Check::Valid } else { Check::Invalid };
@@ -98,14 +188,15 @@ impl Replica {
     pub(super) fn is_certified(&self, candidate: Candidate) -> bool {
         self.views.notarization_of(candidate).is_some()
             || self.finalizations.values().any(|held| held.certified().candidate() == Some(candidate))
-            || self.fetches.contains_key(&candidate.block)
+            || self.blocks.get(&candidate.block).is_some_and(|block| block.is_final)
     }
 
     /// Whether a block is decided against: a finalization of its view or a later one is held, and it is not on the
     /// way there.
     fn is_conflicting(&self, id: &BlockId) -> bool {
         let Some(block) = self.blocks.get(id) else { return false };
-        block.propose.header.view <= self.safety.floor() && !self.decided_path().contains(id)
+        let is_below = block.propose.header.view <= self.safety.floor();
+        is_below && !block.is_final && !self.decided_path().contains(id)
     }
 
     /// The known blocks above the head that the highest finalization decides, if all of them are known.
@@ -117,12 +208,16 @@ impl Replica {
         }
     }
 
-    /// Asks signers of a certificate, one after the other, for the proposal that it names, or for a missing ancestor
-    /// of what is final.
+    /// Asks signers of a notarization, one after the other, for the proposal that it names.
     fn fetch_certified(&mut self) {
         let now_ms = self.now.monotonic_ms;
         let wanted = self.missing_proposals();
-        self.fetches.retain(|id, _| wanted.iter().any(|(block, _)| block == id));
+        // Who was asked is remembered until the block is good: its proposer may have signed refs that are not.
+        let is_open = |id: &BlockId| {
+            let block = self.blocks.get(id);
+            block.is_some_and(|block| matches!(block.check, Check::Waiting | Check::Asked))
+        };
+        self.fetches.retain(|id, _| is_open(id) || wanted.iter().any(|(block, _)| block == id));
         for (block, certificate) in wanted {
             let delta_ms = self.timers.delta_ms().max(1);
             // A proposal is often only overtaken by the votes for it, so the first question waits a little.
@@ -142,12 +237,6 @@ impl Replica {
     }
 
     fn missing_proposals(&self) -> Vec<(BlockId, Certificate)> {
-        let target = self.highest_finalization();
-        let path = target.and_then(|held| Some((held, self.blocks.path(held.certified().candidate()?))));
-        let decided = path.and_then(|(held, path)| match path {
-            Path::Missing(block) => Some((block, held.clone())),
-            _ => None,
-        });
         let notarized = self.views.iter().filter_map(|(_, slot)| {
             let candidate = slot.notarized()?;
             let is_known = self.blocks.header(&candidate.block).is_some();
@@ -155,11 +244,13 @@ impl Replica {
                 .then(|| (candidate.block, slot.notarization.clone()))
                 .and_then(|(id, held)| Some((id, held?)))
         });
-        decided.into_iter().chain(notarized).collect()
+        notarized.collect()
     }
 
     /// When a missing proposal is asked for.
     pub(super) fn fetch_deadline(&self) -> Option<u64> {
-        self.fetches.values().map(|fetch| fetch.due_ms).min()
+        let is_missing = |id: &BlockId| self.blocks.get(id).is_none();
+        let fetches = self.fetches.iter().filter(|(id, _)| is_missing(id));
+        fetches.map(|(_, fetch)| fetch.due_ms).min()
     }
 }

@@ -1,4 +1,4 @@
-//! Finality: what a finalization decides, and what is forgotten then (SPEC 3.5 finality, 3.10 GC).
+//! Finality: what a finalization decides, and what is forgotten then (SPEC 3.6 and V6).
 
 use ledger_types::BlockId;
 use ledger_types::certificate::{Candidate, Certificate, VoteKind};
@@ -28,6 +28,13 @@ impl Replica {
             }
             return Err(Ignored::Duplicate);
         }
+        let held = self.finalizations.keys().next_back().copied();
+        if candidate.height <= held.unwrap_or(0).max(self.blocks.head().header.height) {
+            // What is final in a later view is a descendant, so higher.
+            let certificates = self.finalizations.values().cloned().chain([certificate]).collect();
+            self.halt("a finalization of a later view is not higher", certificates);
+            return Err(Ignored::Conflicting);
+        }
         self.journal.put(Record::Certificate(certificate.clone()));
         self.safety.raise_floor(&mut self.journal, candidate.view);
         self.views.drop_to_floor(candidate.view, self.committee.epoch(), &mut self.journal);
@@ -38,6 +45,9 @@ impl Replica {
 
     /// Decides blocks in height order up to the highest finalization, as far as they are executed here.
     pub(super) fn decide(&mut self) -> bool {
+        if let Some(block) = self.blocks.next_final() {
+            return self.decide_block(block);
+        }
         let Some(target) = self.highest_finalization().and_then(|held| held.certified().candidate()) else {
             return false;
         };
@@ -78,14 +88,18 @@ impl Replica {
         }
         self.journal.put(Record::FinalizedAt { height: header.height, certificate: certificate.clone() });
         for (abandoned, is_stored) in self.blocks.advance(id) {
-            if is_stored {
-                self.journal.delete(RecordKey::Body { block: abandoned });
-            }
-            self.effects.push(Effect::Abandon { block: abandoned });
+            self.abandon(abandoned, is_stored);
         }
         let commit = Held::Commit { block: id, header: Box::new(header), certificate: Box::new(certificate) };
         self.held.push_back(self.journal.hold(commit));
         true
+    }
+
+    pub(super) fn abandon(&mut self, block: BlockId, is_stored: bool) {
+        if is_stored {
+            self.journal.delete(RecordKey::Body { block });
+        }
+        self.effects.push(Effect::Abandon { block });
     }
 
     /// Drops bodies that the block file holds, and finalizations that are needed no more.

@@ -59,7 +59,8 @@ impl Replica {
 
     /// When the current view is given up, unless it is already.
     pub(super) fn view_deadline(&self) -> Option<u64> {
-        if self.safety.has_voted(VoteKind::Nullify, self.view) {
+        let is_given_up = self.safety.has_voted(VoteKind::Nullify, self.view);
+        if is_given_up || self.safety.locked_up_to(self.view) >= self.view {
             return None;
         }
         let is_proposed = self.views.get(self.view).is_some_and(|slot| slot.proposal.is_some());

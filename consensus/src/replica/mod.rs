@@ -10,11 +10,17 @@
 //! | finalize | a notarized block is executed | FINALIZE | `vote` |
 //! | propose | this node leads | `BuildProposal` | `propose` |
 //! | give up | a deadline passed, or the proposal is bad | NULLIFY | `vote` |
+//! | gather, catch up | entries or final blocks are missing | `Send` of a REQUEST | `check`, `catch_up` |
+//! | guard | this node may have forgotten votes | silence, GUARD_REQUEST | `guard` |
+//! | live | every second | HEARTBEAT | `peers` |
 //! | release | records became durable | `Send`, and the same message looped back | `release` |
 
+mod catch_up;
 mod check;
 mod decide;
 mod enter;
+mod guard;
+mod peers;
 mod propose;
 mod receive;
 mod release;
@@ -23,5 +29,6 @@ mod state;
 mod status;
 mod vote;
 
+pub use peers::PeerStatus;
 pub use state::Replica;
-pub use status::{Role, Status, Tip};
+pub use status::{Duty, Role, Status, Tip};

@@ -33,6 +33,7 @@ impl Replica {
     /// Asks the shell for a block if this node leads and a block is wanted.
     pub(super) fn propose(&mut self) -> bool {
         let may_propose = self.committee.leader(self.view) == self.own
+            && !self.safety.is_silent(self.view)
             && !self.safety.has_proposed(self.view)
             && !self.safety.has_voted(VoteKind::Nullify, self.view);
         if !may_propose {

@@ -16,6 +16,13 @@ pub(super) enum Held {
     Commit { block: BlockId, header: Box<BlockHeader>, certificate: Box<Certificate> },
 }
 
+impl Held {
+    /// Whether it is a vote or a proposal.
+    pub(super) fn is_signed(&self) -> bool {
+        matches!(self, Self::Message(message) if matches!(**message, Message::Vote(_) | Message::Propose(_)))
+    }
+}
+
 impl Replica {
     /// Lets go whatever is durable, in order.
     pub(super) fn release(&mut self) -> bool {

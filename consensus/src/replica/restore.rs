@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ledger_types::certificate::{Certified, VoteKind};
 
+use super::guard::Guard;
+use super::peers::Peers;
 use super::propose::Building;
 use super::release::Held;
 use super::state::Replica;
@@ -32,11 +34,22 @@ impl Replica {
         tip: Tip,
         now: Now,
     ) -> (Self, Vec<Effect>) {
+        let tip_view = tip.header.view;
         let mut replica = Self::empty(params, signer, tip, now);
+        let mut recorded_floor = 0;
         for record in records {
+            if let Record::Floor { view, .. } = record {
+                recorded_floor = view;
+            }
             replica.take(record);
         }
+        if tip_view > recorded_floor {
+            // The batch that drops votes writes the floor, also when the block file is newer than the records.
+            let epoch = replica.committee.epoch();
+            replica.journal.put(Record::Floor { epoch, view: replica.safety.floor() });
+        }
         replica.forget_below_floor();
+        replica.start_guard();
         replica.view = replica.safety.floor() + 1;
         replica.entry = replica.highest_finalization().cloned();
         replica.timers.on_enter(now.monotonic_ms, replica.view, replica.safety.floor());
@@ -48,7 +61,7 @@ impl Replica {
     }
 
     fn empty(params: Params, signer: Box<dyn Signer>, tip: Tip, now: Now) -> Self {
-        let Params { committee, own, timing } = params;
+        let Params { committee, own, timing, start } = params;
         let mut safety = Safety::new(committee.clone(), own, signer);
         // What is committed is final, even if the record that says so is lost.
         safety.restore_floor(tip.header.view);
@@ -69,6 +82,12 @@ impl Replica {
             building: Building::Idle,
             is_refused: false,
             fetches: BTreeMap::new(),
+            gathers: BTreeMap::new(),
+            asked: None,
+            guard: Guard::new(start),
+            peers: Peers::new(now.monotonic_ms),
+            evidence: BTreeMap::new(),
+            questions: BTreeMap::new(),
             answered_ms: BTreeMap::new(),
             held: VecDeque::new(),
             effects: Vec::new(),
@@ -95,6 +114,10 @@ impl Replica {
                         self.finalizations.insert(candidate.height, certificate);
                     }
                 }
+            }
+            Record::Guard { epoch: of, bound } if of == epoch => self.guard.restore(bound),
+            Record::Evidence { epoch: of, evidence } if of == epoch => {
+                self.evidence.insert(evidence.offender(), evidence);
             }
             Record::Body { propose, body } => {
                 let candidate = propose.candidate();
@@ -126,7 +149,13 @@ impl Replica {
         let votes = votes.chain(self.safety.restored_votes(VoteKind::Nullify));
         let votes: Vec<Message> =
             votes.chain(self.safety.restored_votes(VoteKind::Finalize)).map(Message::Vote).collect();
-        for message in proposals.into_iter().chain(votes) {
+        let may_repeat = |message: &Message| match message {
+            Message::Propose(propose) => self.guard.may_repeat(propose.header.view),
+            Message::Vote(vote) => self.guard.may_repeat(vote.statement.view()),
+            _ => false,
+        };
+        let messages: Vec<Message> = proposals.into_iter().chain(votes).filter(may_repeat).collect();
+        for message in messages {
             self.held.push_back(self.journal.hold(Held::Message(Box::new(message))));
         }
     }

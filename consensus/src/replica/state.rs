@@ -6,12 +6,16 @@ use std::sync::Arc;
 use ledger_types::certificate::Certificate;
 use ledger_types::{BlockId, ValidatorId};
 
-use super::check::Fetch;
+use super::catch_up::Asked;
+use super::check::{Fetch, Gather};
+use super::guard::Guard;
+use super::peers::Peers;
 use super::propose::Building;
 use super::release::Held;
 use crate::blocks::Blocks;
 use crate::committee::Committee;
 use crate::effect::{Effect, Recipients};
+use crate::evidence::Evidence;
 use crate::ignored::Ignored;
 use crate::input::{Input, Now};
 use crate::journal::{Journal, Unsynced};
@@ -45,6 +49,16 @@ pub struct Replica {
     pub(super) is_refused: bool,
     /// Certified blocks whose proposal is asked for.
     pub(super) fetches: BTreeMap<BlockId, Fetch>,
+    /// Entries that are asked for.
+    pub(super) gathers: BTreeMap<BlockId, Gather>,
+    /// Runs of final blocks that are asked for.
+    pub(super) asked: Option<Asked>,
+    pub(super) guard: Guard,
+    pub(super) peers: Peers,
+    /// The first proof against each validator that lied.
+    pub(super) evidence: BTreeMap<ValidatorId, Evidence>,
+    /// Since when each peer's questions are counted, and how many came: one entry per validator at most.
+    pub(super) questions: BTreeMap<ValidatorId, (u64, u32)>,
     /// When each peer that lags was last answered: one entry per validator at most.
     pub(super) answered_ms: BTreeMap<ValidatorId, u64>,
     /// What waits for its records, oldest first.
@@ -73,6 +87,10 @@ impl Replica {
             self.timers.repeat_deadline(),
             self.fetch_deadline(),
             self.proposal_hold_deadline(),
+            self.gather_deadline(),
+            self.catch_up_deadline(),
+            self.guard_deadline(),
+            self.heartbeat_deadline(),
         ];
         next.into_iter().flatten().min().map(|due| due.max(self.now.monotonic_ms.saturating_add(1)))
     }
@@ -92,9 +110,9 @@ impl Replica {
             Input::ProposalBuilt { view, header, refs, body } => self.on_built(view, header, refs, body),
             Input::NothingToPropose { view } => self.on_nothing(view),
             Input::ProposalAssembled { block, body } => self.on_assembled(block, body),
-            Input::ProposalMissing { block } => self.on_missing(block),
+            Input::ProposalMissing { block, missing } => self.on_missing(block, missing),
             Input::ProposalChecked { block, valid } => self.on_checked(block, valid),
-            Input::Message(message) => self.on_message(message.into_message()),
+            Input::Message { from, message } => self.on_peer_message(from, message.into_message()),
             Input::Persisted(id) => {
                 self.journal.on_persisted(id);
                 Ok(())
@@ -106,9 +124,13 @@ impl Replica {
 
     /// One round over all rules; whether any applied. The order only decides what is said first.
     fn apply_rules(&mut self) -> bool {
-        let rules: [fn(&mut Self) -> bool; 9] = [
+        let rules: [fn(&mut Self) -> bool; 13] = [
             Self::release,
+            Self::keep_guard,
+            Self::live,
             Self::decide,
+            Self::catch_up,
+            Self::gather,
             Self::enter_views,
             Self::check_proposals,
             Self::notarize,

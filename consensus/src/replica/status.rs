@@ -3,6 +3,7 @@
 use ledger_types::{BlockHeader, BlockId, ValidatorId};
 
 use super::state::Replica;
+use crate::evidence::Evidence;
 
 /// The committed head that a restart begins from: genesis at the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,22 @@ pub enum Role {
     Voter,
 }
 
+/// Whether a node may vote, as its rollback guard sees it (SPEC 3.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// It votes.
+    Votes,
+    /// It has just started and asks its peers what they know of it.
+    Asks,
+    /// It may have forgotten votes, and too few voting peers have told how far; it signs nothing. If this lasts, too
+    /// many nodes forgot at once.
+    Forgot,
+    /// It signs nothing in this view or below.
+    SilentUpTo(u64),
+    /// Its vote store is damaged: it follows, and signs nothing until the operator acts.
+    Observes,
+}
+
 /// Where a replica stands, for people and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -39,6 +56,14 @@ pub struct Status {
     pub decided_height: u64,
     /// The current guess of a message's delay, milliseconds.
     pub delta_ms: u64,
+    /// Whether this node may vote.
+    pub duty: Duty,
+    /// How many validators were heard lately, this one included.
+    pub heard: usize,
+    /// Whether these are a quorum: if not, nothing can be decided now.
+    pub is_quorum_heard: bool,
+    /// Validators against whom there is proof that they lied.
+    pub offenders: usize,
 }
 
 impl Replica {
@@ -52,6 +77,15 @@ impl Replica {
             final_view: self.safety.floor(),
             decided_height: self.blocks.head().header.height,
             delta_ms: self.timers.delta_ms(),
+            duty: self.duty(),
+            heard: self.heard_count(),
+            is_quorum_heard: self.is_quorum_heard(),
+            offenders: self.evidence.len(),
         }
+    }
+
+    /// The first proof against each validator that lied, in the order of the validators.
+    pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
+        self.evidence.values()
     }
 }

@@ -119,7 +119,8 @@ impl Replica {
         let is_needed = self.pending_since_ms.is_some() || is_proposed || self.is_tip_overdue();
         self.timers.arm(self.now.monotonic_ms, is_needed);
         let is_late = self.view_deadline().is_some_and(|due| due <= self.now.monotonic_ms);
-        (is_late || self.is_refused) && self.nullify(self.view)
+        let is_lost = self.is_refused || (is_needed && self.is_view_hopeless(is_proposed));
+        (is_late || is_lost) && self.nullify(self.view)
     }
 
     /// Votes NULLIFY for a view, and for those before it back to the last that may be built on.
