@@ -23,6 +23,8 @@ pub struct Metrics {
     is_ready: Gauge,
     pool_batches: Gauge,
     peers: Gauge,
+    validators_heard: Gauge,
+    offenders: Gauge,
     store_bytes: Family<FileLabels, Gauge>,
     store_map_bytes: Family<FileLabels, Gauge>,
 }
@@ -59,6 +61,8 @@ impl Default for Metrics {
             is_ready: Gauge::default(),
             pool_batches: Gauge::default(),
             peers: Gauge::default(),
+            validators_heard: Gauge::default(),
+            offenders: Gauge::default(),
             store_bytes: Family::default(),
             store_map_bytes: Family::default(),
         };
@@ -84,6 +88,9 @@ impl Metrics {
         registry.register("ready", "Whether the node takes part in its network", self.is_ready.clone());
         registry.register("pool_batches", "Batches that wait in the pool", self.pool_batches.clone());
         registry.register("peers", "Peers connected", self.peers.clone());
+        let heard = "Validators heard lately, this one included";
+        registry.register("validators_heard", heard, self.validators_heard.clone());
+        registry.register("offenders", "Validators that are proven to have lied", self.offenders.clone());
         let (size, map) = ("Size of a file of the ledger", "Size that a file of the ledger may grow to");
         registry.register_with_unit("store", size, Unit::Bytes, self.store_bytes.clone());
         registry.register_with_unit("store_map", map, Unit::Bytes, self.store_map_bytes.clone());
@@ -107,6 +114,8 @@ impl Metrics {
         set(&self.is_ready, u64::from(api.status.fault().is_none()));
         set(&self.pool_batches, status.pool_batches as u64);
         set(&self.peers, status.peers.len() as u64);
+        set(&self.validators_heard, status.heard as u64);
+        set(&self.offenders, status.offenders.len() as u64);
         for file in api.status.files() {
             let labels = FileLabels { file: file.name };
             set(&self.store_bytes.get_or_create(&labels), file.bytes);

@@ -73,6 +73,37 @@ pub struct NodeStatus {
     pub quorum: u32,
     /// Batches that wait in the pool.
     pub pool_batches: usize,
+    /// Whether the node may vote.
+    pub duty: Duty,
+    /// Validators heard lately, this one included.
+    pub heard: usize,
+    /// Validators that are proven to have lied.
+    pub offenders: Vec<Offender>,
+}
+
+/// Whether a node may vote, as its rollback guard sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Duty {
+    /// It votes.
+    Votes,
+    /// It has just started and asks its peers what they know of it.
+    Asks,
+    /// It may have forgotten votes and signs nothing until its peers have told how far.
+    Forgot,
+    /// It may have voted in the present view and forgotten it, so it is silent there.
+    Silent,
+    /// Its vote store is damaged; it signs nothing until the operator acts.
+    Observes,
+}
+
+/// A validator that signed two statements which exclude each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Offender {
+    /// Its place, as in `/topology`.
+    pub validator: String,
+    /// The view of the first of the two.
+    pub view: String,
 }
 
 /// What a node does in the present view.

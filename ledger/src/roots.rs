@@ -1,7 +1,7 @@
 //! Merkle roots of a block's lists: RFC 6962 trees over SHA-256, each list with a domain of its own.
 
-use ledger_types::Hash;
 use ledger_types::hash::sha256;
+use ledger_types::{Entry, Hash};
 use rs_merkle::{Hasher, MerkleTree};
 
 /// The domain of entries.
@@ -36,6 +36,11 @@ pub fn leaf(domain: &[u8], value: &[u8]) -> Hash {
 pub fn root(leaves: &[Hash]) -> Hash {
     let leaves: Vec<[u8; 32]> = leaves.iter().map(|leaf| leaf.0).collect();
     MerkleTree::<Rfc6962>::from_leaves(&leaves).root().map_or_else(|| sha256(&[]), Hash)
+}
+
+/// The root that a header must have for a block of these entries.
+pub fn of_entries(entries: &[Entry]) -> Hash {
+    root(&entries.iter().map(|entry| leaf(ENTRIES, &entry.encode())).collect::<Vec<_>>())
 }
 
 /// RFC 6962's audit path of the leaf at an index: the hashes beside its way to the root, lowest level first. `None` when

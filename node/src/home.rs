@@ -36,6 +36,11 @@ impl Home {
         self.root.join("keys")
     }
 
+    /// Which life of this node runs or ran last: never part of a backup, so that a restored vote store is known as one.
+    pub(crate) fn vote_generation_file(&self) -> PathBuf {
+        self.keys().join("vote-generation")
+    }
+
     /// The settings file.
     pub(crate) fn settings_file(&self) -> PathBuf {
         self.root.join("etc").join("dgt.toml")

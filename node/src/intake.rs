@@ -28,7 +28,7 @@ impl Intake {
     }
 
     async fn admit(&self, batches: Vec<Batch>) -> Result<(), IntakeError> {
-        if let Some(fault) = self.engine.fault() {
+        if let Some(fault) = self.engine.refusal() {
             return Err(IntakeError::NotReady(fault));
         }
         let stopped = |_| IntakeError::NotReady("the node is stopping".to_owned());

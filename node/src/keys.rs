@@ -93,7 +93,8 @@ pub(crate) fn read_private(path: &Path, curve: Curve) -> Result<PrivateKey> {
     PrivateKey::from_bytes(curve, secret).with_context(|| format!("{}", path.display()))
 }
 
-fn write_line(path: &Path, line: &str, mode: u32) -> Result<()> {
+/// Writes a file of one line: durable, and whole or not at all.
+pub(crate) fn write_line(path: &Path, line: &str, mode: u32) -> Result<()> {
     let context = || format!("writing {}", path.display());
     // Written beside and renamed: a crash leaves a whole file or none.
     let new = path.with_extension("new");
@@ -101,7 +102,9 @@ fn write_line(path: &Path, line: &str, mode: u32) -> Result<()> {
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(mode).open(&new).with_context(context)?;
     writeln!(file, "{line}").and_then(|()| file.sync_all()).with_context(context)?;
-    std::fs::rename(&new, path).with_context(context)
+    std::fs::rename(&new, path).with_context(context)?;
+    let folder = path.parent().map_or(Path::new("."), |folder| folder);
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).with_context(context)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{FinalitySource, LogLevels, NodeStatus, Role, StatusSource};
+use api::{Duty, FinalitySource, LogLevels, NodeStatus, Offender, Role, StatusSource};
 use consensus::{Record, RecordKey};
 use ledger::reader::{FileUse, ReadError};
 use ledger::{Ledger, Pool};
@@ -35,17 +35,35 @@ impl EngineStatus {
 impl StatusSource for EngineStatus {
     fn status(&self) -> NodeStatus {
         let status = self.engine.status();
-        let role = match (self.engine.fault(), status.role) {
+        let role = match (self.engine.refusal(), status.role) {
             (Some(_), _) => Role::Observer,
             (None, consensus::Role::Leader) => Role::Leader,
             (None, consensus::Role::Voter) => Role::Validator,
         };
-        let pool_batches = self.pool.size().0;
-        NodeStatus { peers: Vec::new(), view: status.view, role, quorum: self.quorum, pool_batches }
+        let offender = |evidence: &consensus::evidence::Evidence| Offender {
+            validator: evidence.offender().to_string(),
+            view: evidence.view().to_string(),
+        };
+        NodeStatus {
+            peers: Vec::new(),
+            view: status.view,
+            role,
+            quorum: self.quorum,
+            pool_batches: self.pool.size().0,
+            duty: match status.duty {
+                consensus::Duty::Votes => Duty::Votes,
+                consensus::Duty::Asks => Duty::Asks,
+                consensus::Duty::Forgot => Duty::Forgot,
+                consensus::Duty::SilentUpTo(_) => Duty::Silent,
+                consensus::Duty::Observes => Duty::Observes,
+            },
+            heard: status.heard,
+            offenders: self.engine.evidence().iter().map(offender).collect(),
+        }
     }
 
     fn fault(&self) -> Option<String> {
-        self.engine.fault()
+        self.engine.refusal()
     }
 
     fn files(&self) -> Vec<FileUse> {

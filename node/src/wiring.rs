@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use api::{ApiLimits, ApiState, NodeDescription, Tls};
 use consensus::Timing;
+use consensus::store::Operator;
 use genesis::{Genesis, NetworkFile, NetworkSettings};
 use ledger::store::FileLock;
 use ledger::{GenesisBlock, Ledger, OpenOptions, Pool};
@@ -39,6 +40,8 @@ pub(crate) struct NodeSettings {
     pub(crate) network: Option<PathBuf>,
     /// Make state and receipts again from the blocks.
     pub(crate) rebuild: bool,
+    /// What the operator says about the votes in the consensus file.
+    pub(crate) operator: Operator,
     /// What the node's operator decided.
     pub(crate) own: Settings,
 }
@@ -56,6 +59,7 @@ pub(crate) struct Node {
     tls: Option<Tls>,
     admin: std::net::TcpListener,
     is_new: bool,
+    operator: Operator,
     // Held while the node runs: one process per vote key, wherever its data directory is.
     _key_lock: FileLock,
 }
@@ -106,6 +110,7 @@ impl Node {
             admin,
             tls,
             is_new,
+            operator: settings.operator,
             _key_lock: key_lock,
         })
     }
@@ -128,6 +133,8 @@ impl Node {
             vote_key: self.vote_key,
             timing: self.timing,
             clock,
+            vote_generation: self.home.vote_generation_file(),
+            operator: self.operator,
         })?;
         if let Err(fault) = runtime.block_on(engine.recovered()) {
             engine.stop();

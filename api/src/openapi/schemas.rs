@@ -154,7 +154,9 @@ fn node() -> Vec<(&'static str, Value)> {
         ("Node", object(json!({
             "endpoint": text(),
             "node": object(json!({
-                "head": id(), "height": number(), "name": text(), "network_id": hash(),
+                "duty": {"type": "string", "enum": ["votes", "asks", "forgot", "silent", "observes"]},
+                "head": id(), "heard": {"type": "integer"}, "height": number(), "name": text(), "network_id": hash(),
+                "offenders": array(object(json!({"validator": text(), "view": number()}))),
                 "pool_batches": {"type": "integer"}, "quorum": {"type": "integer"},
                 "role": {"type": "string", "enum": ["leader", "validator", "observer"]},
                 "validators": {"type": "integer"}, "view": number(),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::call::Call;
 use crate::envelope::Envelope;
 use crate::error::ApiResult;
-use crate::node::Role;
+use crate::node::{Duty, Offender, Role};
 use crate::shared::Shared;
 
 /// `GET /peers`.
@@ -24,10 +24,13 @@ pub(crate) async fn status(State(shared): State<Arc<Shared>>, call: Call) -> Api
     let shape = StatusShape {
         endpoint: &description.endpoint,
         node: NodeShape {
+            duty: status.duty,
             head: head.id,
+            heard: status.heard,
             height: head.height.to_string(),
             name: &description.name,
             network_id: description.network_id,
+            offenders: status.offenders,
             pool_batches: status.pool_batches,
             quorum: status.quorum,
             role: status.role,
@@ -49,10 +52,13 @@ struct StatusShape<'a> {
 /// As everywhere, 64-bit numbers are strings.
 #[derive(Serialize)]
 struct NodeShape<'a> {
+    duty: Duty,
     head: BlockId,
+    heard: usize,
     height: String,
     name: &'a str,
     network_id: NetworkId,
+    offenders: Vec<Offender>,
     pool_batches: usize,
     quorum: u32,
     role: Role,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{ApiLimits, Cors, LogLevels};
+use api::{ApiLimits, Cors, LogLevels, Offender};
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -32,12 +32,20 @@ async fn metrics_count_requests_by_route_never_by_path() {
         "dgt_view 7",
         "dgt_ready 1",
         "dgt_pool_batches 0",
+        "dgt_validators_heard 1",
+        "dgt_offenders 0",
         "dgt_store_bytes{file=\"consensus-01.lmdb\"} 4096",
         "dgt_store_map_bytes{file=\"consensus-01.lmdb\"} 8192",
         "# EOF",
     ] {
         assert!(answer.body.lines().any(|found| found == line), "{line} is not in\n{}", answer.body);
     }
+    node.engine.offenders.lock().push(Offender { validator: "c1-3".into(), view: "12".into() });
+    assert!(node.get("/metrics").await.body.contains("\ndgt_offenders 1\n"));
+    assert_eq!(
+        node.get("/status").await.json()["data"]["node"]["offenders"],
+        json!([{"validator": "c1-3", "view": "12"}])
+    );
     *node.engine.fault.lock() = Some("no room".into());
     assert!(node.get("/metrics").await.body.contains("\ndgt_ready 0\n"));
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::{
-    ApiLimits, ApiState, BatchIntake, FinalitySource, IntakeError, NodeDescription, NodeStatus, Role,
-    StatusSource, Submission,
+    ApiLimits, ApiState, BatchIntake, Duty, FinalitySource, IntakeError, NodeDescription, NodeStatus,
+    Offender, Role, StatusSource, Submission,
 };
 use bytes::Bytes;
 use ledger::execute::{Candidate, Slot};
@@ -98,12 +98,22 @@ impl BatchIntake for Held {
 #[derive(Default)]
 pub(crate) struct Engine {
     pub(crate) fault: Mutex<Option<String>>,
+    pub(crate) offenders: Mutex<Vec<Offender>>,
     pub(crate) certificates: Mutex<BTreeMap<u64, Certificate>>,
 }
 
 impl StatusSource for Engine {
     fn status(&self) -> NodeStatus {
-        NodeStatus { peers: Vec::new(), view: 7, role: Role::Leader, quorum: 1, pool_batches: 0 }
+        NodeStatus {
+            peers: Vec::new(),
+            view: 7,
+            role: Role::Leader,
+            quorum: 1,
+            pool_batches: 0,
+            duty: Duty::Votes,
+            heard: 1,
+            offenders: self.offenders.lock().clone(),
+        }
     }
 
     fn fault(&self) -> Option<String> {

@@ -136,7 +136,7 @@ async fn a_lone_node_has_a_status_and_no_peers() {
     let expected = json!({
         "endpoint": "tcp://127.0.0.1:8101",
         "node": {
-            "head": head, "height": "0", "name": "c1-1", "network_id": "09".repeat(32), "pool_batches": 0,
+            "duty": "votes", "head": head, "heard": 1, "height": "0", "offenders": [], "name": "c1-1", "network_id": "09".repeat(32), "pool_batches": 0,
             "quorum": 1, "role": "leader", "validators": 1, "view": "7",
         },
         "peers": [],

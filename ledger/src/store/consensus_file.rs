@@ -13,6 +13,15 @@ const CHECKSUM_LEN: usize = 8;
 /// A change of one record: a new value, or `None` to delete it.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
+/// Records of the consensus file.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    /// Keys and values of those whose checksum matches.
+    pub sound: Vec<(Vec<u8>, Bytes)>,
+    /// The keys of the others.
+    pub damaged: Vec<Vec<u8>>,
+}
+
 /// The consensus file.
 pub struct ConsensusFile {
     file: File,
@@ -49,13 +58,16 @@ impl ConsensusFile {
     /// All records with a tag (the key's first byte) below the given one, in key order.
     ///
     /// # Errors
-    /// When a record's checksum does not match, naming its key.
-    pub fn records_below(&self, tag: u8) -> Result<Vec<(Vec<u8>, Bytes)>, StoreError> {
+    /// When the file cannot be read. A record whose checksum does not match is no error here.
+    pub fn records_below(&self, tag: u8) -> Result<Records, StoreError> {
         let view = self.file.read()?;
-        let mut records = Vec::new();
+        let mut records = Records::default();
         let mut next = vec![schema::META[0] + 1];
         while let Some((key, stored)) = view.at_or_after(&next)?.filter(|(key, _)| key[0] < tag) {
-            records.push((key.to_vec(), self.check(key, stored)?));
+            match self.check(key, stored) {
+                Ok(value) => records.sound.push((key.to_vec(), value)),
+                Err(_) => records.damaged.push(key.to_vec()),
+            }
             next = [key, &[0]].concat();
         }
         Ok(records)

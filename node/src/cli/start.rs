@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use consensus::store::Operator;
 
 use super::node_flags::NodeFlags;
 use crate::log;
@@ -21,14 +22,26 @@ pub(super) struct Start {
     /// Make state and receipts again from the blocks.
     #[arg(long)]
     rebuild: bool,
+    /// The consensus file was restored or is damaged: ask the other nodes how far this one voted, and be silent up to
+    /// there.
+    #[arg(long, conflicts_with = "trust_vote_store")]
+    restored: bool,
+    /// Vote from the consensus file whatever speaks against it. If votes are missing there, this node may vote twice.
+    #[arg(long)]
+    trust_vote_store: bool,
 }
 
 impl Start {
     pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
         let own = self.node.resolve()?.settings;
         let log_level = log::start(&own.log)?;
-        let settings =
-            NodeSettings { home: self.node.home, network: self.network, rebuild: self.rebuild, own };
+        let operator = match (self.restored, self.trust_vote_store) {
+            (true, _) => Operator::Restored,
+            (_, true) => Operator::Trusts,
+            _ => Operator::Silent,
+        };
+        let (network, rebuild) = (self.network, self.rebuild);
+        let settings = NodeSettings { home: self.node.home, network, rebuild, operator, own };
         // A node runs on when nobody reads its greeting.
         Node::open(&settings)?.run(log_level, |started| _ = greet(out, started))
     }

@@ -6,15 +6,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use consensus::record::ARCHIVE_TAG;
-use consensus::{Effect, Input, PersistId, Record, Replica, Status};
-use ledger::store::{self, ConsensusFile, StoreError};
+use consensus::store::VoteStore as _;
+use consensus::{Change, Effect, Input, PersistId, Replica};
+use ledger::store::StoreError;
 use ledger::{Ledger, Pool};
 use parking_lot::Mutex;
 
+use super::Shown;
 use super::committer::Decided;
 use super::executor::Task;
 use super::pulse::Fault;
+use super::vote_store::LedgerVotes;
 use crate::clock::Clock;
 
 /// Inputs taken in one turn, so that a flood of them cannot put off the sync that answers wait for.
@@ -32,12 +34,13 @@ pub(crate) enum Event {
 
 pub(super) struct Driver {
     pub(super) replica: Replica,
+    pub(super) votes: LedgerVotes,
     pub(super) ledger: Arc<Ledger>,
     pub(super) pool: Arc<Pool>,
     pub(super) clock: Clock,
     pub(super) work: Sender<Task>,
     pub(super) decided: Sender<Decided>,
-    pub(super) status: Arc<Mutex<Status>>,
+    pub(super) shown: Arc<Mutex<Shown>>,
     pub(super) fault: Arc<Fault>,
 }
 
@@ -45,7 +48,7 @@ pub(super) struct Driver {
 #[derive(Default)]
 struct Turn {
     persists: Vec<PersistId>,
-    changes: Vec<store::Change>,
+    changes: Vec<Change>,
     inputs: VecDeque<Input>,
 }
 
@@ -69,7 +72,7 @@ impl Driver {
     fn turns(&mut self, events: &Receiver<Event>) -> Result<()> {
         while let Some(turn) = self.next_turn(events) {
             self.finish(turn)?;
-            *self.status.lock() = self.replica.status();
+            *self.shown.lock() = Shown::of(&self.replica);
             if self.fault.get().is_some() {
                 break;
             }
@@ -123,7 +126,7 @@ impl Driver {
                 return Ok(());
             }
             let changes = std::mem::take(&mut turn.changes);
-            self.ledger.consensus().write(&changes).context("the consensus file")?;
+            self.votes.write(&changes).context("the consensus file")?;
             turn.inputs.extend(turn.persists.drain(..).map(Input::Persisted));
         }
     }
@@ -133,12 +136,13 @@ impl Driver {
             match effect {
                 Effect::Persist { id, changes } => {
                     turn.persists.push(id);
-                    turn.changes.extend(changes.iter().map(|change| (change.key(), change.value())));
+                    turn.changes.extend(changes);
                 }
                 Effect::BuildProposal { view, parent, height: _, time_ms, allow_empty } => {
                     self.give(Task::Build { view, parent, time_ms, allow_empty })?;
                 }
-                Effect::CheckProposal { header, refs, sources: _ } => {
+                // Nobody else proposes here, so no peer's entries are needed (see `Send`).
+                Effect::CheckProposal { header, refs, entries: _ } => {
                     self.give(Task::Check { header, refs })?;
                 }
                 Effect::CheckStored { header, body } => self.give(Task::CheckStored { header, body })?,
@@ -148,7 +152,7 @@ impl Driver {
                 }
                 Effect::Abandon { block } => self.ledger.forget(&block),
                 // Without a network there is nobody else: the committee has one member (see `wiring`).
-                Effect::Send { .. } => {}
+                Effect::Send { .. } | Effect::SendEntries { .. } | Effect::SendRun { .. } => {}
                 Effect::EnterView { view, leader } => tracing::debug!(view, %leader, "view entered"),
                 Effect::Halt { reason, .. } => anyhow::bail!("consensus halted: {reason}"),
             }
@@ -159,15 +163,4 @@ impl Driver {
     fn give(&self, task: Task) -> Result<()> {
         self.work.send(task).context("the executor stopped")
     }
-}
-
-/// The records that a replica is restored from.
-pub(super) fn stored_records(file: &ConsensusFile) -> Result<Vec<Record>> {
-    let records = file.records_below(ARCHIVE_TAG)?;
-    let decode = |(key, value): (Vec<u8>, bytes::Bytes)| {
-        Record::decode(&key, value).with_context(|| {
-            format!("{}: record {}", file.file().name(), data_encoding::HEXLOWER.encode(&key))
-        })
-    };
-    records.into_iter().map(decode).collect()
 }

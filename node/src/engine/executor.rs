@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, Sender};
 use bytes::Bytes;
 use consensus::{Committee, Input};
 use ledger::execute::{Executed, ProposedEntry, Slot};
-use ledger::{Ledger, LedgerError, Pool};
-use ledger_types::{Block, BlockHeader, BlockId, ValidatorId};
+use ledger::{Ledger, LedgerError, Pool, roots};
+use ledger_types::{Batch, Block, BlockHeader, BlockId, Entry, ValidatorId};
 
 use super::driver::Event;
 use super::pulse::Fault;
@@ -98,9 +98,12 @@ impl Executor {
 
     fn check(&self, header: &BlockHeader, refs: Bytes) -> Result<(), LedgerError> {
         let block = header.id();
-        let Some(entries) = self.assemble(header, refs) else {
-            self.answer(Input::ProposalMissing { block });
-            return Ok(());
+        let entries = match self.assemble(header, refs) {
+            Ok(entries) => entries,
+            Err(missing) => {
+                self.answer(Input::ProposalMissing { block, missing });
+                return Ok(());
+            }
         };
         let checked = match self.ledger.check(header, &entries) {
             Ok(executed) => {
@@ -117,24 +120,37 @@ impl Executor {
         Ok(())
     }
 
-    /// The proposal's batches from the pool; `None` when one is not there or the list is not one.
-    fn assemble(&self, header: &BlockHeader, refs: Bytes) -> Option<Vec<ProposedEntry>> {
-        let refs = refs::decode(refs, header.entry_count).ok()?;
-        let entry = |entry: refs::EntryRef| {
-            let batch = self.pool.get(&entry.batch)?;
-            Some(ProposedEntry { batch, rejection: entry.rejection })
-        };
-        refs.into_iter().map(entry).collect()
+    /// The proposal's batches from the pool; or the places of those that are not there, none if the list is not one.
+    fn assemble(&self, header: &BlockHeader, refs: Bytes) -> Result<Vec<ProposedEntry>, Vec<u32>> {
+        let refs = refs::decode(refs, header.entry_count).map_err(|_| Vec::new())?;
+        let (mut entries, mut missing) = (Vec::new(), Vec::new());
+        for (index, entry) in (0u32..).zip(refs) {
+            match self.pool.get(&entry.batch) {
+                Some(batch) => entries.push(ProposedEntry { batch, rejection: entry.rejection }),
+                None => missing.push(index),
+            }
+        }
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        // Its proposer may have signed refs that are not this block's; others may have the right ones.
+        let is_its_list =
+            roots::of_entries(&entries.iter().map(proposed).collect::<Vec<_>>()) == header.entries_root;
+        if is_its_list { Ok(entries) } else { Err(Vec::new()) }
     }
 
-    /// The stored body was checked before it was stored: its rejections stand.
+    /// The body was checked before it was stored, or a quorum did so: its rejections stand.
     fn check_stored(&self, header: &BlockHeader, body: Bytes) -> Result<(), LedgerError> {
         let block = header.id();
-        let executed: Result<Arc<Executed>, LedgerError> = match Block::decode(body) {
-            Ok(stored) if stored.header == *header => self.ledger.replay(&stored),
-            Ok(_) => Err(LedgerError::Check("the stored body has another header".to_owned())),
-            Err(error) => Err(LedgerError::Check(error.to_string())),
+        let is_its_body = |stored: &Block| {
+            stored.header == *header && roots::of_entries(&stored.entries) == header.entries_root
         };
+        let Some(stored) = Block::decode(body).ok().filter(is_its_body) else {
+            tracing::error!(%block, "a body is not that of its block");
+            self.answer(Input::ProposalMissing { block, missing: Vec::new() });
+            return Ok(());
+        };
+        let executed: Result<Arc<Executed>, LedgerError> = self.ledger.replay(&stored);
         if let Err(error @ LedgerError::Store(_)) = executed {
             return Err(error);
         }
@@ -148,5 +164,13 @@ impl Executor {
     fn answer(&self, input: Input) {
         // A stopped driver needs no answer.
         let _ = self.answers.send(input.into());
+    }
+}
+
+/// The entry as its proposer says.
+fn proposed(entry: &ProposedEntry) -> Entry {
+    match &entry.rejection {
+        Some(rejection) => Entry::Rejection(rejection.clone()),
+        None => Entry::Batch(Batch::clone(&entry.batch)),
     }
 }

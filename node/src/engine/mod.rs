@@ -9,13 +9,17 @@ mod executor;
 mod pulse;
 mod recovery;
 mod refs;
+mod vote_store;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result};
-use consensus::{Committee, Ed25519Signer, Input, Params, Replica, Status, Timing, Tip};
+use consensus::evidence::Evidence;
+use consensus::store::Operator;
+use consensus::{Committee, Duty, Ed25519Signer, Input, Params, Replica, Status, Timing, Tip};
 use ledger::{Ledger, Pool};
 use ledger_types::{PrivateKey, Topology, ValidatorId};
 use parking_lot::Mutex;
@@ -23,6 +27,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use pulse::Fault;
+use vote_store::LedgerVotes;
 
 /// What the engine works on.
 pub(crate) struct Parts {
@@ -33,12 +38,17 @@ pub(crate) struct Parts {
     pub(crate) vote_key: PrivateKey,
     pub(crate) timing: Timing,
     pub(crate) clock: Clock,
+    /// The file beside the keys that tells which life of this node ran last.
+    pub(crate) vote_generation: PathBuf,
+    /// What the operator says about the consensus file.
+    pub(crate) operator: Operator,
 }
 
 /// The running engine.
 pub(crate) struct Engine {
     inputs: Sender<driver::Event>,
-    status: Arc<Mutex<Status>>,
+    shown: Arc<Mutex<Shown>>,
+    doubt: Option<String>,
     fault: Arc<Fault>,
     head: watch::Receiver<u64>,
     /// What was decided before the restart is committed when the head is here.
@@ -46,11 +56,26 @@ pub(crate) struct Engine {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What the replica shows of itself.
+#[derive(Clone, Debug)]
+struct Shown {
+    status: Status,
+    evidence: Vec<Evidence>,
+}
+
+impl Shown {
+    fn of(replica: &Replica) -> Self {
+        Self { status: replica.status(), evidence: replica.evidence().copied().collect() }
+    }
+}
+
 /// A handle for those who tell the engine that the pool changed, or ask how it is.
 #[derive(Clone)]
 pub(crate) struct EngineHandle {
     inputs: Sender<driver::Event>,
-    status: Arc<Mutex<Status>>,
+    shown: Arc<Mutex<Shown>>,
+    /// Why the node could not vote when it started.
+    doubt: Option<String>,
     fault: Arc<Fault>,
 }
 
@@ -63,19 +88,36 @@ impl EngineHandle {
 
     /// Where the replica stands.
     pub(crate) fn status(&self) -> Status {
-        *self.status.lock()
+        self.shown.lock().status
     }
 
-    /// Why the node does not take part any more, if so.
+    /// Who is proven to have lied.
+    pub(crate) fn evidence(&self) -> Vec<Evidence> {
+        self.shown.lock().evidence.clone()
+    }
+
+    /// Why the node had to stop taking part, if so.
     pub(crate) fn fault(&self) -> Option<String> {
         self.fault.get()
+    }
+
+    /// Why the node does not take part now, if so: a fault, or a vote store that it cannot trust.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let doubt = || match self.status().duty {
+            Duty::Observes | Duty::Forgot => {
+                let later = "own votes were seen that pbft_consensus-01.lmdb does not hold";
+                Some(self.doubt.clone().unwrap_or_else(|| later.to_owned()))
+            }
+            Duty::Votes | Duty::Asks | Duty::SilentUpTo(_) => None,
+        };
+        self.fault.get().or_else(doubt)
     }
 }
 
 impl Engine {
     /// Restores the replica from the consensus file and starts the threads.
     pub(crate) fn start(parts: Parts) -> Result<Self> {
-        let Parts { ledger, pool, topology, own, vote_key, timing, clock } = parts;
+        let Parts { ledger, pool, topology, own, vote_key, timing, clock, vote_generation, operator } = parts;
         let (inputs, events) = channel();
         let (work, tasks) = channel();
         let (decided, commits) = channel();
@@ -86,21 +128,28 @@ impl Engine {
         let network_id = ledger.reader().header(0)?.context("the ledger has no genesis block")?.network_id;
         let committee = Arc::new(Committee::new(network_id, 0, topology, &genesis));
         let signer = Ed25519Signer::new(vote_key).context("the vote key is not an ed25519 key")?;
-        let params = Params { committee: committee.clone(), own, timing };
-        let records = driver::stored_records(ledger.consensus())?;
+        let mut votes = LedgerVotes(ledger.clone());
+        let (start, loaded) = vote_store::start(&mut votes, &vote_generation, operator)?;
+        let doubt = vote_store::doubt(&start, &loaded);
+        if let Some(doubt) = &doubt {
+            tracing::error!(doubt, "this node does not vote");
+        }
+        let params = Params { committee: committee.clone(), own, timing, start };
+        let records = loaded.records;
         let tip = tip_of(&ledger)?;
         let recovered_height = recovery::height_of(&records, &tip);
         let (replica, effects) = Replica::restore(params, Box::new(signer), records, tip, clock.now());
-        let status = Arc::new(Mutex::new(replica.status()));
+        let replica_shown = Arc::new(Mutex::new(Shown::of(&replica)));
 
         let driver = driver::Driver {
             replica,
+            votes,
             ledger: ledger.clone(),
             pool: pool.clone(),
             clock,
             work,
             decided,
-            status: status.clone(),
+            shown: replica_shown.clone(),
             fault: fault.clone(),
         };
         let executor = executor::Executor {
@@ -124,12 +173,17 @@ impl Engine {
             spawn("execute", move || executor.run(&tasks))?,
             spawn("commit", move || committer.run(&commits))?,
         ];
-        Ok(Self { inputs, status, fault, head, recovered_height, threads })
+        Ok(Self { inputs, shown: replica_shown, doubt, fault, head, recovered_height, threads })
     }
 
     /// A handle on the engine.
     pub(crate) fn handle(&self) -> EngineHandle {
-        EngineHandle { inputs: self.inputs.clone(), status: self.status.clone(), fault: self.fault.clone() }
+        EngineHandle {
+            inputs: self.inputs.clone(),
+            shown: self.shown.clone(),
+            doubt: self.doubt.clone(),
+            fault: self.fault.clone(),
+        }
     }
 
     /// Waits until everything that was decided before the restart is committed again.
