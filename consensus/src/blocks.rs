@@ -32,6 +32,8 @@ pub(crate) struct Block {
     pub(crate) check: Check,
     /// The body, from before a restart or from a run, until it is checked.
     pub(crate) stored_body: Option<Bytes>,
+    /// Whether that body is what is being checked.
+    pub(crate) is_body_given: bool,
     /// Whether it came in a run, which proved it final.
     pub(crate) is_final: bool,
 }
@@ -45,6 +47,7 @@ impl Block {
             is_stored: false,
             check: Check::Waiting,
             stored_body: None,
+            is_body_given: false,
             is_final: false,
         }
     }

@@ -267,6 +267,7 @@ impl Record {
 }
 
 /// One change of the consensus file.
+#[allow(clippy::large_enum_variant, reason = "changes are few and written at once")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Writes a record, over an older one with the same key if there is one.

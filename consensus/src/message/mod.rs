@@ -159,7 +159,7 @@ pub struct Heartbeat {
     pub final_view: u64,
     /// The height of its newest decided block.
     pub final_height: u64,
-    /// Its clock, milliseconds since 1970; higher in each of its heartbeats that counts.
+    /// Its clock, milliseconds since 1970.
     pub wall_ms: u64,
     /// The signature over all of it.
     pub signature: Signature,

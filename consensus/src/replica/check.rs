@@ -62,6 +62,7 @@ impl Replica {
         let Some(block) = self.blocks.get_mut(id) else { return };
         block.check = Check::Asked;
         let header = block.propose.header.clone();
+        block.is_body_given = block.stored_body.is_some();
         if let Some(body) = block.stored_body.take() {
             self.effects.push(Effect::CheckStored { header, body });
             return;
@@ -85,7 +86,8 @@ impl Replica {
 
     pub(super) fn on_missing(&mut self, id: BlockId, missing: Vec<u32>) -> Result<(), Ignored> {
         let block = self.blocks.get(&id).ok_or(Ignored::Stale)?;
-        if block.check != Check::Asked {
+        // Entries of two peers may be under way: the second cannot undo what the first made of it.
+        if block.check != Check::Asked || (block.is_stored && !block.is_body_given) {
             return Err(Ignored::Unasked);
         }
         let count = block.propose.header.entry_count;
@@ -121,7 +123,16 @@ impl Replica {
             self.gathers.iter().filter(|(_, gather)| gather.due_ms <= now_ms).map(|(id, _)| *id).collect();
         for block in due {
             let sources = self.sources(&block);
+            let is_certified =
+                self.blocks.get(&block).is_some_and(|known| self.is_certified(known.propose.candidate()));
             let Some(gather) = self.gathers.get_mut(&block) else { continue };
+            if is_certified && gather.count >= sources.len() {
+                // Nobody has what these refs name, and yet a quorum accepted the block: its proposer signed other refs
+                // for them. The next signer is asked for those.
+                self.gathers.remove(&block);
+                self.blocks.forget(&block);
+                continue;
+            }
             let peer = sources.get(gather.count % sources.len().max(1)).copied();
             (gather.count, gather.due_ms) = (gather.count + 1, due_ms);
             if let Some(peer) = peer {

@@ -331,7 +331,7 @@ impl Replica {
         Ok(())
     }
 
-    pub(super) fn on_guard_answer(&mut self, answer: GuardAnswer) -> Result<(), Ignored> {
+    pub(super) fn on_guard_answer(&mut self, answer: &GuardAnswer) -> Result<(), Ignored> {
         let is_asked = self.guard.question.is_some_and(|(_, question)| question == answer.question);
         if answer.asker != self.own || answer.signer == self.own {
             return Err(Ignored::Unasked);

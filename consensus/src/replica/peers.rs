@@ -28,8 +28,6 @@ pub struct PeerStatus {
     pub final_height: u64,
     /// How far its clock was ahead of this node's when that came, milliseconds; the way here included.
     pub clock_offset_ms: i64,
-    /// The clock of its newest heartbeat.
-    wall_ms: u64,
 }
 
 /// The others.
@@ -64,10 +62,6 @@ impl Replica {
         }
         let wall_ms = self.now.wall_ms;
         let known = self.peers.known.entry(peer).or_default();
-        if heartbeat.wall_ms <= known.wall_ms && known.wall_ms.saturating_sub(wall_ms) < SILENCE_MS {
-            return Err(Ignored::Stale);
-        }
-        known.wall_ms = heartbeat.wall_ms;
         known.view = heartbeat.view;
         known.final_height = heartbeat.final_height;
         known.clock_offset_ms = i64::try_from(i128::from(heartbeat.wall_ms) - i128::from(wall_ms))

@@ -55,7 +55,7 @@ impl Replica {
             Message::Entries(entries) => return self.on_entries(from, entries),
             Message::Run(run) => return self.on_run(from, *run),
             Message::Heartbeat(heartbeat) => return self.on_heartbeat(from, &heartbeat),
-            Message::GuardAnswer(answer) => return self.on_guard_answer(*answer),
+            Message::GuardAnswer(answer) => return self.on_guard_answer(&answer),
             Message::GuardRequest(request) => return self.on_guard_request(&request),
             // Own signatures that come from others must all be known here.
             Message::Vote(vote) if vote.signer == self.own => self.check_own_vote(&vote),
