@@ -1,6 +1,9 @@
 //! Messages and records: one encoding each, and no bytes that do harm.
 
 use bytes::Bytes;
+use consensus::evidence::{Evidence, SignedProposal};
+use consensus::guard::Incarnation;
+use consensus::message::{AnswerStanding, Entries, GuardAnswer, GuardRequest, Heartbeat, Run};
 use consensus::{Change, Message, Propose, Record, Request, Vote, Wanted};
 use ledger_types::certificate::{Candidate, Certificate, CertificateVote, Certified, Statement};
 use ledger_types::{BlockHeader, BlockId, ConfigHash, Hash, NetworkId, Signature, ValidatorId};
@@ -95,6 +98,10 @@ fn requests() -> impl Strategy<Value = Request> {
         candidates().prop_map(|it| Wanted::Proposal { block: it.block }),
         (any::<u64>(), any::<u64>())
             .prop_map(|(one, other)| Wanted::Range { from_view: one.min(other), to_view: one.max(other) }),
+        (candidates(), prop::collection::btree_set(any::<u32>(), 1..9)).prop_map(|(it, indices)| {
+            Wanted::Entries { block: it.block, indices: indices.into_iter().collect() }
+        }),
+        any::<u64>().prop_map(|from_height| Wanted::Blocks { from_height }),
     ];
     (validators(), wanted, signatures()).prop_map(|(signer, wanted, signature)| Request {
         signer,
@@ -103,12 +110,118 @@ fn requests() -> impl Strategy<Value = Request> {
     })
 }
 
+fn payloads() -> impl Strategy<Value = Bytes> {
+    prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)
+}
+
+fn entries() -> impl Strategy<Value = Entries> {
+    (candidates(), payloads()).prop_map(|(it, entries)| Entries { block: it.block, entries })
+}
+
+fn runs() -> impl Strategy<Value = Run> {
+    let headers = prop::collection::vec(headers(), 1..5);
+    let bodies = prop::collection::vec(payloads(), 1..5);
+    (headers, bodies, certificates()).prop_map(|(headers, mut bodies, certificate)| {
+        bodies.truncate(headers.len());
+        Run { headers, bodies, certificate }
+    })
+}
+
+fn heartbeats() -> impl Strategy<Value = Heartbeat> {
+    (validators(), any::<[u64; 4]>(), signatures()).prop_map(
+        |(signer, [view, final_view, final_height, wall_ms], signature)| Heartbeat {
+            signer,
+            view,
+            final_view,
+            final_height,
+            wall_ms,
+            signature,
+        },
+    )
+}
+
+fn incarnations() -> impl Strategy<Value = Incarnation> {
+    (any::<u64>(), any::<[u8; 16]>()).prop_map(|(counter, nonce)| Incarnation { counter, nonce })
+}
+
+fn guard_requests() -> impl Strategy<Value = GuardRequest> {
+    (validators(), prop::option::of(incarnations()), incarnations(), any::<u64>(), signatures()).prop_map(
+        |(signer, previous, current, asked_ms, signature)| GuardRequest {
+            signer,
+            previous,
+            current,
+            asked_ms,
+            signature,
+        },
+    )
+}
+
+fn guard_answers() -> impl Strategy<Value = GuardAnswer> {
+    let standings = vec![AnswerStanding::Asking, AnswerStanding::Guarded, AnswerStanding::Voting];
+    let said = (any::<[u8; 32]>(), prop::sample::select(standings), any::<u64>());
+    let shown =
+        (prop::option::of(certificates()), prop::option::of(guard_requests()), prop::option::of(votes()));
+    (validators(), validators(), said, shown, signatures()).prop_map(
+        |(signer, asker, (question, standing, mark), (proof, seen_request, seen_vote), signature)| {
+            GuardAnswer {
+                signer,
+                asker,
+                question: Hash(question),
+                standing,
+                mark,
+                proof,
+                seen_request,
+                seen_vote,
+                signature,
+            }
+        },
+    )
+}
+
+fn signed_proposals() -> impl Strategy<Value = SignedProposal> {
+    (candidates(), any::<[u8; 32]>(), signatures()).prop_map(|(it, refs, signature)| SignedProposal {
+        block: it.block,
+        refs: Hash(refs),
+        signature,
+    })
+}
+
+/// Proof of each kind: two votes of one signer that exclude each other, or two proposals.
+fn evidence() -> impl Strategy<Value = Evidence> {
+    let of_votes = (validators(), candidates(), any::<u64>(), 0..3u8, [signatures(), signatures()]);
+    let of_votes = of_votes.prop_map(|(signer, block, until, kind, signatures)| {
+        let other = Candidate { height: block.height ^ 1, ..block };
+        let statements = match kind {
+            0 => [Statement::Notarize(block), Statement::Notarize(other)],
+            1 => [Statement::Finalize(block), Statement::Finalize(other)],
+            _ => {
+                let nullify = Statement::Nullify { from_view: block.view, view: until.max(block.view) };
+                [nullify, Statement::Finalize(block)]
+            }
+        };
+        let [first, second] =
+            [0, 1].map(|index| Vote { signer, statement: statements[index], signature: signatures[index] });
+        Evidence::votes(first, second).expect("they exclude each other")
+    });
+    let of_proposals = (validators(), any::<u64>(), signed_proposals(), signed_proposals());
+    let of_proposals = of_proposals.prop_filter_map("the same twice", |(proposer, view, first, second)| {
+        let differ = (first.block, first.refs) != (second.block, second.refs);
+        differ.then_some(Evidence::Proposals { proposer, view, signed: [first, second] })
+    });
+    prop_oneof![of_votes, of_proposals]
+}
+
 fn messages() -> impl Strategy<Value = Message> {
     prop_oneof![
         proposals().prop_map(|propose| Message::Propose(Box::new(propose))),
         votes().prop_map(Message::Vote),
         certificates().prop_map(Message::Certificate),
         requests().prop_map(Message::Request),
+        entries().prop_map(Message::Entries),
+        runs().prop_map(|run| Message::Run(Box::new(run))),
+        heartbeats().prop_map(Message::Heartbeat),
+        guard_requests().prop_map(Message::GuardRequest),
+        guard_answers().prop_map(|answer| Message::GuardAnswer(Box::new(answer))),
     ]
 }
 
@@ -121,6 +234,10 @@ fn records() -> impl Strategy<Value = Record> {
             .prop_map(|(propose, body)| Record::Body { propose: Box::new(propose), body: body.into() }),
         (any::<u64>(), any::<u64>()).prop_map(|(epoch, view)| Record::Floor { epoch, view }),
         certificates().prop_map(Record::Certificate),
+        incarnations().prop_map(Record::Incarnation),
+        (any::<u64>(), prop::option::of(any::<u64>()))
+            .prop_map(|(epoch, bound)| Record::Guard { epoch, bound }),
+        (any::<u64>(), evidence()).prop_map(|(epoch, evidence)| Record::Evidence { epoch, evidence }),
         (any::<u64>(), certificates())
             .prop_map(|(height, certificate)| Record::FinalizedAt { height, certificate }),
     ]
@@ -141,7 +258,7 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_are_no_second_encoding(mut bytes in prop::collection::vec(any::<u8>(), 2..600), tag in 0..6u8) {
+    fn random_bytes_are_no_second_encoding(mut bytes in prop::collection::vec(any::<u8>(), 2..600), tag in 0..11u8) {
         (bytes[0], bytes[1]) = (1, tag);
         if let Ok(message) = Message::decode(bytes.clone().into()) {
             prop_assert_eq!(message.encode(), bytes);

@@ -25,6 +25,9 @@ fn kinds(changes: &[Change]) -> Vec<&'static str> {
             VoteKind::Finalize => "finalization",
             VoteKind::Nullify => "nullification",
         }),
+        Change::Put(Record::Incarnation(_)) => Some("incarnation"),
+        Change::Put(Record::Guard { .. }) => Some("guard"),
+        Change::Put(Record::Evidence { .. }) => Some("evidence"),
         Change::Delete(_) => None,
     };
     changes.iter().filter_map(kind).collect()
@@ -77,7 +80,7 @@ fn what_is_decided_is_dropped_once_the_block_file_has_it() {
     }
     assert_eq!(world.nodes[0].height(), 20);
     let live: Vec<u8> = world.nodes[0].store.keys().map(|key| key[0]).filter(|tag| *tag < 0x20).collect();
-    assert_eq!(live, [0x06, 0x12], "the floor and its finalization");
+    assert_eq!(live, [0x06, 0x07, 0x12], "the floor, its finalization and the life that runs");
     assert!(
         (1..=20).all(|height| world.nodes[0].store.contains_key(&RecordKey::FinalizedAt { height }.encode()))
     );

@@ -3,6 +3,7 @@
 mod common;
 
 use common::World;
+use consensus::Message;
 
 /// Feeds batches while the chain grows, so that neighbouring blocks overlap, until `height` blocks are final.
 fn grow(world: &mut World, height: u64) {
@@ -101,11 +102,13 @@ fn all_nodes_killed_at_once_go_on() {
 }
 
 #[test]
-fn an_idle_network_is_quiet() {
+fn an_idle_network_sends_heartbeats_and_writes_nothing() {
     let mut world = World::new(&[4], 3);
     grow(&mut world, 5);
-    world.run_to_rest(100_000);
+    world.run_for(10_000);
     let (sent, syncs) = (world.sent.len(), world.nodes[0].syncs);
-    world.run_to_rest(10);
-    assert_eq!((world.sent.len(), world.nodes[0].syncs), (sent, syncs));
+    world.run_for(10_000);
+    let heartbeats = world.sent.split_off(sent);
+    assert!(heartbeats.iter().all(|(_, message)| matches!(message, Message::Heartbeat(_))));
+    assert_eq!((heartbeats.len(), world.nodes[0].syncs), (40, syncs), "one a second of each node");
 }

@@ -67,9 +67,11 @@ impl Replica {
         if is_proposed { self.timers.view_deadline() } else { self.timers.proposal_deadline() }
     }
 
-    /// This node's vote as the ballots hold it: there it arrives only once it is durable (SPEC 3.5 V5).
+    /// This node's vote as the ballots hold it: there it arrives only once it is durable (SPEC 3.5 V5), or from a peer
+    /// who shows what was forgotten, and that is not said again.
     fn own_durable_vote(&self, kind: VoteKind, view: u64) -> Option<Vote> {
-        self.views.get(view)?.ballot(kind).get(self.own)
+        let vote = self.views.get(view)?.ballot(kind).get(self.own)?;
+        (!self.safety.has_forgotten(&vote.statement) && !self.safety.is_silent(view)).then_some(vote)
     }
 
     /// Says again what may be lost: the NULLIFY of a view that does not end, the FINALIZE of a tip that does not

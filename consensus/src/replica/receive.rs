@@ -88,6 +88,9 @@ impl Replica {
         let candidate = propose.candidate();
         if let Some(known) = self.blocks.get_mut(&candidate.block) {
             if known.is_released {
+                // The same block with other refs is a second proposal.
+                let evidence = Evidence::proposals(&known.propose, &propose);
+                self.note_evidence(evidence);
                 return Err(Ignored::Duplicate);
             }
             // The own proposal, durable now.

@@ -81,6 +81,9 @@ impl Replica {
     /// When to feed `Tick` if nothing else comes before, in monotonic milliseconds; `None`: not needed. Later than
     /// the last `now`.
     pub fn next_deadline(&self) -> Option<u64> {
+        if self.is_halted {
+            return None;
+        }
         let next = [
             self.view_deadline(),
             self.tip_deadline(),

@@ -1,24 +1,34 @@
 //! An in-memory world: real replicas, real messages as bytes, real signatures; a shell whose disk, pool and executor
 //! are maps. One seed, one run.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file uses its part")]
+
+mod members;
+mod shell;
+mod signing;
+mod subject;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use consensus::guard::Incarnation;
 use consensus::record::ARCHIVE_TAG;
+use consensus::store::{Loaded, Operator, VoteStore, begin};
 use consensus::{
-    Change, Committee, Ed25519Signer, Ed25519Verifier, Effect, Input, Message, Now, Params, PersistId,
-    Recipients, Record, RecordKey, Replica, Timing, Tip, Vote,
+    Change, Committee, Effect, Input, Message, Now, Params, PersistId, Record, Replica, Status, Timing, Tip,
+    Vote,
 };
 use ledger_types::certificate::Certificate;
-use ledger_types::hash::sha256;
-use ledger_types::signature::Curve;
-use ledger_types::topology::{Cluster, NetKey, Validator};
-use ledger_types::{
-    BlockHeader, BlockId, ConfigHash, Hash, NetworkId, PrivateKey, PublicKey, Topology, ValidatorId, VoteKey,
-};
+use ledger_types::{BlockHeader, BlockId, ValidatorId};
+
+pub use members::{committee, genesis, key, signer, topology};
+pub use signing::Answer;
+pub use subject::{BODY, Subject, Votes, candidate, signer_of};
+
+/// A consensus file: keys and values.
+pub type Store = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// The wall clock when the monotonic clock is zero.
 const WALL_START_MS: u64 = 1_700_000_000_000;
@@ -28,6 +38,7 @@ const WALL_START_MS: u64 = 1_700_000_000_000;
 pub struct Committed {
     pub id: BlockId,
     pub header: BlockHeader,
+    pub body: Bytes,
     pub certificate: Option<Certificate>,
 }
 
@@ -37,7 +48,9 @@ pub struct Node {
     /// `None` while it is down.
     pub replica: Option<Replica>,
     /// The consensus file, as synced.
-    pub store: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub store: Store,
+    /// The file beside the keys.
+    pub file: Option<Incarnation>,
     /// The block file.
     pub chain: Vec<Committed>,
     /// Written, not synced.
@@ -45,7 +58,7 @@ pub struct Node {
     /// Answers of the shell, in order.
     answers: VecDeque<Input>,
     /// Messages on their way here, in no order.
-    inbox: Vec<Bytes>,
+    inbox: Vec<(ValidatorId, Bytes)>,
     /// Blocks executed here: header and batches.
     executed: BTreeMap<BlockId, (BlockHeader, Vec<u64>)>,
     pool: BTreeSet<u64>,
@@ -61,6 +74,10 @@ pub struct World {
     pub sent: Vec<(ValidatorId, Message)>,
     /// One message in so many is lost; 0: none.
     pub loses_one_in: u64,
+    /// Whether starts are judged by store and file; if not, every store is trusted.
+    pub is_guarded: bool,
+    /// Whether the block file is synced at every commit; if not, only up to where all nodes are.
+    pub is_durable_at_once: bool,
     random: u64,
     genesis: Committed,
 }
@@ -68,14 +85,20 @@ pub struct World {
 impl World {
     /// A world of clusters of these sizes; everything that has an order takes it from the seed.
     pub fn new(shape: &[usize], seed: u64) -> Self {
-        let topology = topology(shape);
-        let genesis = genesis(&topology);
-        let places: Vec<ValidatorId> = topology.validators().map(|(place, _)| place).collect();
-        let committee = Arc::new(Committee::new(NetworkId([1; 32]), 0, topology, &genesis.id));
+        let mut world = Self::asleep(shape, seed);
+        world.start_all();
+        world
+    }
+
+    /// The same before any node has started.
+    pub fn asleep(shape: &[usize], seed: u64) -> Self {
+        let genesis = genesis(&topology(shape));
+        let (committee, places) = committee(shape);
         let node = |place: &ValidatorId| Node {
             place: *place,
             replica: None,
-            store: BTreeMap::new(),
+            store: Store::new(),
+            file: None,
             chain: vec![genesis.clone()],
             unsynced: VecDeque::new(),
             answers: VecDeque::new(),
@@ -84,31 +107,44 @@ impl World {
             pool: BTreeSet::new(),
             syncs: 0,
         };
-        let nodes = places.iter().map(node).collect();
-        let random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let (now_ms, sent) = (0, Vec::new());
-        let mut world = Self { nodes, committee, now_ms, sent, loses_one_in: 0, random, genesis };
-        for node in 0..world.nodes.len() {
-            world.start(node);
+        Self {
+            nodes: places.iter().map(node).collect(),
+            committee,
+            now_ms: 0,
+            sent: Vec::new(),
+            loses_one_in: 0,
+            is_guarded: false,
+            is_durable_at_once: false,
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            genesis,
         }
-        world
+    }
+
+    /// Starts every node from its files.
+    pub fn start_all(&mut self) {
+        (0..self.nodes.len()).for_each(|node| self.start(node));
     }
 
     /// Starts a node from its files.
     pub fn start(&mut self, node: usize) {
+        self.start_as(node, Operator::Silent);
+    }
+
+    /// Starts a node from its files, of which the operator says something.
+    pub fn start_as(&mut self, node: usize, operator: Operator) {
+        let operator = if self.is_guarded { operator } else { Operator::Trusts };
+        let mut nonce = [0; 16];
+        nonce[8..].copy_from_slice(&self.draw_number().to_be_bytes());
         let shell = &mut self.nodes[node];
-        let params = Params { committee: self.committee.clone(), own: shell.place, timing: Timing::LAN };
-        let live = shell.store.iter().filter(|(key, _)| key[0] < ARCHIVE_TAG);
-        let records: Vec<Record> = live
-            .map(|(key, value)| {
-                Record::decode(key, value.clone().into()).expect("a stored record reads back")
-            })
-            .collect();
+        let Ok((start, loaded)) = begin(&mut MapStore(&mut shell.store), shell.file, nonce, operator);
+        shell.file = Some(start.current);
+        let params =
+            Params { committee: self.committee.clone(), own: shell.place, timing: Timing::LAN, start };
         let head = shell.chain.last().expect("genesis at least").clone();
         shell.executed = BTreeMap::from([(head.id, (head.header.clone(), Vec::new()))]);
         let tip = Tip { height: head.header.height, block: head.id, header: head.header };
-        let signer = Ed25519Signer::new(key(node)).expect("an ed25519 key");
-        let (replica, effects) = Replica::restore(params, Box::new(signer), records, tip, now(self.now_ms));
+        let (replica, effects) =
+            Replica::restore(params, signer(node), loaded.records, tip, now(self.now_ms));
         shell.replica = Some(replica);
         self.tell_pending(node);
         self.perform(node, effects);
@@ -152,8 +188,8 @@ impl World {
             }
             _ => {
                 let index = self.draw(self.nodes[node].inbox.len());
-                let bytes = self.nodes[node].inbox.swap_remove(index);
-                self.receive(node, bytes);
+                let (from, bytes) = self.nodes[node].inbox.swap_remove(index);
+                self.receive(node, from, bytes);
             }
         }
         true
@@ -208,12 +244,19 @@ impl World {
         assert!(!self.step_or_wait(), "never at rest: {:?}", self.statuses());
     }
 
+    /// Lets so much time pass.
+    pub fn run_for(&mut self, ms: u64) {
+        let end_ms = self.now_ms + ms;
+        while self.now_ms < end_ms && self.step_or_wait() {}
+    }
+
     /// Every node's committed height.
     pub fn heights(&self) -> Vec<u64> {
         self.nodes.iter().map(Node::height).collect()
     }
 
-    fn statuses(&self) -> Vec<Option<consensus::Status>> {
+    /// Where every node stands; `None` if it is down.
+    pub fn statuses(&self) -> Vec<Option<Status>> {
         self.nodes.iter().map(|node| node.replica.as_ref().map(Replica::status)).collect()
     }
 
@@ -237,7 +280,7 @@ impl World {
                 Message::Vote(vote) if !votes.entry(*sender).or_default().contains(vote) => {
                     let earlier = votes.entry(*sender).or_default();
                     for first in earlier.iter() {
-                        let evidence = consensus::evidence::Evidence::new(*first, *vote);
+                        let evidence = consensus::evidence::Evidence::votes(*first, *vote);
                         assert_eq!(evidence, None, "{sender} contradicts itself");
                     }
                     earlier.push(*vote);
@@ -258,19 +301,8 @@ impl World {
         let shell = &mut self.nodes[node];
         let (id, changes) = shell.unsynced.pop_front().expect("something is unsynced");
         shell.syncs += 1;
-        for change in changes {
-            match change.value() {
-                Some(value) => shell.store.insert(change.key(), value),
-                None => shell.store.remove(&change.key()),
-            };
-        }
+        write(&mut shell.store, &changes);
         id
-    }
-
-    fn receive(&mut self, node: usize, bytes: Bytes) {
-        let message = Message::decode(bytes).expect("peers send what reads back");
-        let verified = message.verify(&self.committee, &Ed25519Verifier).expect("peers are honest");
-        self.feed(node, Input::Message(verified));
     }
 
     fn feed(&mut self, node: usize, input: Input) {
@@ -280,164 +312,17 @@ impl World {
         self.perform(node, effects);
     }
 
-    fn tell_pending(&mut self, node: usize) {
-        let since_ms = self.nodes[node].pool.first().map(|_| self.now_ms);
-        self.feed(node, Input::Pending { since_ms });
+    /// A number below another one.
+    pub fn draw(&mut self, below: usize) -> usize {
+        usize::try_from(self.draw_number() % below as u64).expect("below a usize")
     }
 
-    fn perform(&mut self, node: usize, effects: Vec<Effect>) {
-        for effect in effects {
-            match effect {
-                Effect::BuildProposal { view, parent, height, time_ms, allow_empty } => {
-                    let answer = self.build(node, view, (parent, height), time_ms, allow_empty);
-                    self.nodes[node].answers.push_back(answer);
-                }
-                Effect::CheckProposal { header, refs, .. } => {
-                    let block = header.id();
-                    self.nodes[node]
-                        .answers
-                        .push_back(Input::ProposalAssembled { block, body: refs.clone() });
-                    self.execute(node, header, &refs);
-                }
-                Effect::CheckStored { header, body } => self.execute(node, header, &body),
-                Effect::Persist { id, changes } => self.nodes[node].unsynced.push_back((id, changes)),
-                Effect::Send { to, message } => self.send(node, to, message),
-                Effect::Commit { block, header, certificate } => {
-                    self.commit(node, block, header, certificate);
-                }
-                Effect::Abandon { block } => {
-                    self.nodes[node].executed.remove(&block);
-                }
-                Effect::EnterView { .. } => {}
-                Effect::Halt { reason, .. } => assert!(reason.is_empty(), "halted: {reason}"),
-            }
-        }
-    }
-
-    fn build(
-        &mut self,
-        node: usize,
-        view: u64,
-        on: (BlockId, u64),
-        time_ms: u64,
-        allow_empty: bool,
-    ) -> Input {
-        let (parent, height) = on;
-        let shell = &self.nodes[node];
-        let mut batches = shell.pool.clone();
-        let mut ancestor = parent;
-        while let Some((header, taken)) = shell.executed.get(&ancestor) {
-            batches.retain(|batch| !taken.contains(batch));
-            ancestor = header.parent;
-        }
-        let batches: Vec<u64> = batches.into_iter().take(2).collect();
-        if batches.is_empty() && !allow_empty {
-            return Input::NothingToPropose { view };
-        }
-        let body: Vec<u8> = batches.iter().flat_map(|batch| batch.to_be_bytes()).collect();
-        let parent_root = shell.executed[&parent].0.state_root;
-        let header = BlockHeader {
-            view,
-            height,
-            parent,
-            proposer: shell.place,
-            time_ms,
-            entry_count: u32::try_from(batches.len()).expect("few"),
-            entries_root: sha256(&[&body]),
-            state_root: sha256(&[&parent_root.0, &body]),
-            ..self.genesis.header.clone()
-        };
-        self.nodes[node].executed.insert(header.id(), (header.clone(), batches));
-        Input::ProposalBuilt { view, header, refs: body.clone().into(), body: body.into() }
-    }
-
-    fn execute(&mut self, node: usize, header: BlockHeader, body: &Bytes) {
-        let shell = &mut self.nodes[node];
-        let block = header.id();
-        let parent_root =
-            shell.executed.get(&header.parent).expect("parents are executed first").0.state_root;
-        let valid = header.state_root == sha256(&[&parent_root.0, body]);
-        let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("eight bytes"));
-        shell.executed.insert(block, (header, body.chunks(8).map(number).collect()));
-        shell.answers.push_back(Input::ProposalChecked { block, valid });
-    }
-
-    fn send(&mut self, node: usize, to: Recipients, message: Message) {
-        let from = self.nodes[node].place;
-        self.assert_durable(node, &message);
-        let bytes = Bytes::from(message.encode());
-        self.sent.push((from, message));
-        for index in 0..self.nodes.len() {
-            let place = self.nodes[index].place;
-            let is_meant = to == Recipients::Others && place != from || to == Recipients::One(place);
-            let is_lost =
-                self.loses_one_in > 0 && self.draw(usize::try_from(self.loses_one_in).expect("small")) == 0;
-            if is_meant && !is_lost && self.nodes[index].replica.is_some() {
-                self.nodes[index].inbox.push(bytes.clone());
-            }
-        }
-    }
-
-    /// SPEC 3.5 V5: what binds this node is in its store when it leaves, or the floor in the store is above it.
-    fn assert_durable(&self, node: usize, message: &Message) {
-        let shell = &self.nodes[node];
-        let (key, view) = match message {
-            Message::Vote(vote) if vote.signer == shell.place => {
-                let (kind, view) = (vote.statement.kind(), vote.statement.view());
-                (RecordKey::Voted { kind, epoch: 0, view }, view)
-            }
-            Message::Propose(propose) if propose.header.proposer == shell.place => {
-                (RecordKey::Proposed { epoch: 0, view: propose.header.view }, propose.header.view)
-            }
-            _ => return,
-        };
-        let floor = match shell.store.get(&RecordKey::Floor.encode()) {
-            Some(value) => match Record::decode(&RecordKey::Floor.encode(), value.clone().into()) {
-                Ok(Record::Floor { view, .. }) => view,
-                _ => 0,
-            },
-            None => 0,
-        };
-        assert!(
-            shell.store.contains_key(&key.encode()) || view <= floor,
-            "{message:?} left before it was durable"
-        );
-    }
-
-    fn commit(&mut self, node: usize, id: BlockId, header: BlockHeader, certificate: Certificate) {
-        let verdict = consensus::certificates::check(&certificate, &self.committee, &Ed25519Verifier);
-        assert_eq!(verdict, Ok(()), "a commit carries a true certificate");
-        let shell = &mut self.nodes[node];
-        let head = shell.chain.last().expect("genesis at least");
-        assert_eq!((header.height, header.parent), (head.header.height + 1, head.id), "commits have no gaps");
-        let finalized_at = RecordKey::FinalizedAt { height: header.height };
-        assert!(shell.store.contains_key(&finalized_at.encode()), "a commit is durable");
-        for batch in &shell.executed[&id].1 {
-            shell.pool.remove(batch);
-        }
-        shell.chain.push(Committed { id, header, certificate: Some(certificate) });
-        let since_ms = shell.pool.first().map(|_| self.now_ms);
-        shell.answers.push_back(Input::Pending { since_ms });
-        self.age();
-    }
-
-    /// Lets every node's block file be synced up to where all nodes are. Further than that a node that lags would
-    /// need the synchronisation of blocks, which is not consensus.
-    fn age(&mut self) {
-        let height = self.heights().into_iter().min().unwrap_or(0);
-        if height.is_multiple_of(4) {
-            for node in self.nodes.iter_mut().filter(|node| node.replica.is_some()) {
-                node.answers.push_back(Input::BlockDurable { height });
-            }
-        }
-    }
-
-    fn draw(&mut self, below: usize) -> usize {
+    fn draw_number(&mut self) -> u64 {
         // xorshift64
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
-        usize::try_from(self.random % below as u64).expect("below a usize")
+        self.random
     }
 }
 
@@ -452,49 +337,41 @@ impl Node {
     }
 }
 
-/// The vote key of a node.
-pub fn key(node: usize) -> PrivateKey {
-    PrivateKey::from_bytes(Curve::Ed25519, [u8::try_from(node).expect("few nodes") + 1; 32])
-        .expect("any bytes do")
-}
-
-/// Clusters of these sizes.
-pub fn topology(shape: &[usize]) -> Topology {
-    let mut index = 0;
-    let mut validator = || {
-        let PublicKey::Ed25519(vote_key) = key(index).public_key() else { unreachable!("an ed25519 key") };
-        index += 1;
-        let number = u8::try_from(index).expect("few nodes");
-        let name = format!("n{index}");
-        Validator { name, vote_key: VoteKey(vote_key), net_key: NetKey([number; 32]), delegate: true }
-    };
-    let clusters = shape.iter().enumerate().map(|(cluster, size)| Cluster {
-        name: format!("c{cluster}"),
-        validators: (0..*size).map(|_| validator()).collect(),
-    });
-    Topology::new(clusters.collect()).expect("a good shape")
-}
-
-fn genesis(topology: &Topology) -> Committed {
-    let header = BlockHeader {
-        network_id: NetworkId([1; 32]),
-        epoch: 0,
-        view: 0,
-        height: 0,
-        parent: BlockId::ZERO,
-        proposer: ValidatorId { cluster: 0, node: 0 },
-        time_ms: WALL_START_MS,
-        entry_count: 0,
-        receipt_count: 0,
-        entries_root: Hash::ZERO,
-        state_root: Hash::ZERO,
-        receipts_root: Hash::ZERO,
-        cfg_hash: ConfigHash(topology.cfg_hash().0),
-        next_cfg_hash: None,
-    };
-    Committed { id: header.id(), header, certificate: None }
-}
-
 fn now(monotonic_ms: u64) -> Now {
     Now { monotonic_ms, wall_ms: WALL_START_MS + monotonic_ms }
+}
+
+/// Writes changes as a shell does.
+pub fn write(store: &mut Store, changes: &[Change]) {
+    for change in changes {
+        match change.value() {
+            Some(value) => store.insert(change.key(), value),
+            None => store.remove(&change.key()),
+        };
+    }
+}
+
+/// All records of a store.
+pub fn records(store: &Store) -> Vec<Record> {
+    let read = |(key, value): (&Vec<u8>, &Vec<u8>)| {
+        Record::decode(key, value.clone().into()).expect("a stored record reads back")
+    };
+    store.iter().map(read).collect()
+}
+
+/// A vote store on a map: a write is durable at once.
+pub struct MapStore<'a>(pub &'a mut Store);
+
+impl VoteStore for MapStore<'_> {
+    type Error = Infallible;
+
+    fn load(&self) -> Result<Loaded, Infallible> {
+        let live = records(self.0).into_iter().filter(|record| record.key().encode()[0] < ARCHIVE_TAG);
+        Ok(Loaded { records: live.collect(), damaged: Vec::new() })
+    }
+
+    fn write(&mut self, changes: &[Change]) -> Result<(), Infallible> {
+        write(self.0, changes);
+        Ok(())
+    }
 }

@@ -1,15 +1,16 @@
 //! Inputs that the bodies accept: a few values of each kind, with real keys and signatures.
 
+mod validators;
+
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use consensus::{Committee, Message, Propose, Record, Request, Vote, Wanted};
+use consensus::Committee;
 use data_encoding::{BASE64, HEXLOWER};
 use genesis::NetworkFile;
 use ledger::state::{JmtTree, StateTree as _, flat};
 use ledger_types::block::{BlockHeader, RejectionReason};
-use ledger_types::certificate::{Candidate, Certificate, CertificateVote, Certified, Statement};
 use ledger_types::codec::Writer;
 use ledger_types::hash::{sha256, sha512};
 use ledger_types::proto::client as proto;
@@ -19,12 +20,14 @@ use ledger_types::signature::Curve;
 use ledger_types::topology::{Cluster, NetKey, Validator};
 use ledger_types::{
     Address, Batch, BatchId, Block, BlockId, ConfigHash, Entry, Hash, NetworkId, PrivateKey, PublicKey,
-    Rejection, Signature, Topology, Transaction, TransactionId, ValidatorId, VoteKey, setting,
+    Rejection, Topology, Transaction, TransactionId, VoteKey, setting,
 };
 use prost::Message as _;
 use txfamilies::{MemoryContext, UnsignedTransaction, bgt, intkey, registry, settings, sign_batch};
 
 use crate::load::{inc, key, set};
+
+pub(super) use validators::{certificate, consensus_message, consensus_record, statement};
 
 const EPOCH: u64 = 0;
 const VIEW: u64 = 5;
@@ -183,90 +186,6 @@ pub(super) fn receipt() -> Vec<Vec<u8>> {
         ..empty.clone()
     };
     vec![empty.encode(), full.encode()]
-}
-
-fn candidate() -> Candidate {
-    Candidate { view: VIEW - 1, height: 3, block: BlockId([4; 64]) }
-}
-
-fn statements() -> Vec<Statement> {
-    let nullify = Statement::Nullify { from_view: 2, view: VIEW - 1 };
-    vec![Statement::Notarize(candidate()), Statement::Finalize(candidate()), nullify]
-}
-
-/// What a vote of each kind says.
-pub(super) fn statement() -> Vec<Vec<u8>> {
-    statements().iter().map(|statement| written(|writer| statement.encode(writer))).collect()
-}
-
-fn vote(node: u16, statement: Statement) -> Vote {
-    let signature = vote_key(node).sign(&committee().statement_bytes(&statement));
-    Vote { signer: ValidatorId { cluster: 0, node }, statement, signature }
-}
-
-/// Certificates of each kind, by three of four.
-fn certificates() -> Vec<Certificate> {
-    let of = |statement: Statement| {
-        let votes = [0, 1, 3].map(|node| {
-            let Vote { signer, signature, .. } = vote(node, statement);
-            (signer, CertificateVote { from_view: statement.from_view(), signature })
-        });
-        Certificate::new(EPOCH, statement.certified(), votes).expect("well-formed")
-    };
-    statements().into_iter().map(of).collect()
-}
-
-/// Certificates of each kind, and one that nobody signed.
-pub(super) fn certificate() -> Vec<Vec<u8>> {
-    let unsigned = Certificate::new(1, Certified::Nullification { view: 9 }, []).expect("well-formed");
-    certificates().iter().chain([&unsigned]).map(Certificate::to_bytes).collect()
-}
-
-fn propose() -> Propose {
-    let [notarization, _, nullification] =
-        <[Certificate; 3]>::try_from(certificates()).expect("one of each kind");
-    Propose {
-        header: header(1, None),
-        refs: Bytes::from_static(b"refs"),
-        parent: Some(notarization),
-        nullifications: vec![nullification.clone(), nullification],
-        signature: Signature([7; 64]),
-    }
-}
-
-/// Messages of each kind.
-pub(super) fn consensus_message() -> Vec<Vec<u8>> {
-    let ask = |wanted| {
-        let (signer, signature) = (ValidatorId { cluster: 0, node: 1 }, Signature([7; 64]));
-        Message::Request(Request { signer, wanted, signature })
-    };
-    let mut messages = vec![
-        Message::Propose(Box::new(propose())),
-        ask(Wanted::Proposal { block: BlockId([4; 64]) }),
-        ask(Wanted::Range { from_view: 1, to_view: VIEW }),
-    ];
-    messages.extend(statements().into_iter().map(|statement| Message::Vote(vote(2, statement))));
-    messages.extend(certificates().into_iter().map(Message::Certificate));
-    messages.iter().map(Message::encode).collect()
-}
-
-/// Records of each kind.
-pub(super) fn consensus_record() -> Vec<Vec<u8>> {
-    let mut records = vec![
-        Record::Proposed { epoch: EPOCH, view: VIEW, block: BlockId([4; 64]) },
-        Record::Body { propose: Box::new(propose()), body: Bytes::from_static(b"body") },
-        Record::Floor { epoch: EPOCH, view: VIEW },
-        Record::FinalizedAt { height: 3, certificate: certificates().swap_remove(1) },
-    ];
-    let voted = |statement| Record::Voted { epoch: EPOCH, vote: vote(2, statement) };
-    records.extend(statements().into_iter().map(voted));
-    records.extend(certificates().into_iter().map(Record::Certificate));
-    let bytes = |record: &Record| {
-        let key = record.key().encode();
-        let len = u8::try_from(key.len()).expect("keys are short");
-        [&[len], &key[..], &record.value()].concat()
-    };
-    records.iter().map(bytes).collect()
 }
 
 /// Payloads with each verb, and one with a key more in another order.
