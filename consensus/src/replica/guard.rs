@@ -208,7 +208,7 @@ impl Replica {
             return Some(Phase::Voting);
         }
         let marks = counted.iter().map(|(_, mark)| *mark);
-        self.guard.quiet = marks.max().unwrap_or(0).max(self.safety.mark()).saturating_add(1);
+        self.guard.quiet = marks.max().unwrap_or(0).saturating_add(1).max(self.safety.mark());
         Some(Phase::Patient { since_ms: self.now.monotonic_ms })
     }
 
@@ -222,7 +222,7 @@ impl Replica {
             return None;
         }
         let marks = counted.iter().map(|(_, mark)| *mark);
-        let bound = marks.max().unwrap_or(0).max(self.safety.mark()).saturating_add(1);
+        let bound = marks.max().unwrap_or(0).saturating_add(1).max(self.safety.mark());
         self.guard.bound = self.guard.bound.max(bound);
         self.guard.forgiven = self.guard.forgiven.max(self.guard.foreign);
         let epoch = self.committee.epoch();
