@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test harness fails by panicking")]
 
 pub mod binary;
+pub mod byzantine;
 pub mod client;
 pub mod fuzz_bodies;
 pub mod lmdb;
@@ -19,5 +20,7 @@ pub mod node;
 pub mod packages;
 pub mod python;
 pub mod random;
+pub mod sim;
 pub mod trace;
+pub mod twins;
 pub mod workspace;
