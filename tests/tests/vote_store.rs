@@ -1,13 +1,13 @@
 //! A vote store that forgot something: the node says so, reads go on, nothing is signed until its operator decides.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use ledger_types::proto::client as proto;
 use ledger_types::signature::Curve;
 use serde_json::Value;
 use tests::client::HeadBlock;
 use tests::lmdb::{self, CONSENSUS};
 use tests::load::{key, set};
 use tests::node::{Home, Node, Start, copy_files};
-use ledger_types::proto::client as proto;
 use txfamilies::sign_batch;
 
 /// The key of the record of the floor, in a dump.

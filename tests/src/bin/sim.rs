@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
 use tests::byzantine::Casting;
 use tests::sim::{self, Family, Model, Scenario, Share, Summary, Verbosity};
+use tests::twins;
 
 /// Seeds between two saves: what a killed run loses at most.
 const SEEDS_PER_SAVE: u64 = 200;
@@ -40,6 +41,15 @@ enum Command {
         state: Option<PathBuf>,
         #[command(flatten)]
         family: FamilyArgs,
+    },
+    /// Plays every split of the first four views of a network of four in which one validator runs twice.
+    Twins {
+        /// How many of the 262,144 scenarios, in an order that makes any number a fair sample.
+        #[arg(long, default_value_t = twins::SCENARIOS)]
+        scenarios: u64,
+        /// Threads.
+        #[arg(long, default_value_t = 2)]
+        jobs: u64,
     },
     /// Plays one seed and tells what happens.
     Replay {
@@ -133,6 +143,14 @@ fn main() -> Result<ExitCode> {
             let summary = run(from..from + seeds, &family, jobs, state.as_deref())?;
             println!("{summary}");
             Ok(if summary.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Twins { scenarios, jobs } => {
+            let report = twins::run(0..scenarios.min(twins::SCENARIOS), jobs);
+            println!("{report}");
+            if let Some((number, _)) = report.first_violation {
+                println!("scenario {number}: {}", twins::describe(number));
+            }
+            Ok(if report.violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Replay { seed, quiet, family } => {
             let scenario = Scenario::draw(seed, &family.family()?);

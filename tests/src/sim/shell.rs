@@ -286,6 +286,10 @@ impl Shell {
     /// Live records are few: some for every view since the last final one, and for every block that is not durable yet.
     fn check_size(&self, common: &mut Common) {
         let Some(status) = self.replica.as_ref().map(Replica::status) else { return };
+        if !self.in_flight.is_empty() {
+            // What is being written may delete records.
+            return;
+        }
         let views = status.view.saturating_sub(status.final_view) + 1;
         let blocks = self.disk.unsynced() + common.oracle.height().saturating_sub(self.height());
         let most = 20 + common.places.len() as u64 + 8 * views + 4 * blocks;

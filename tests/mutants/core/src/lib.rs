@@ -2,6 +2,7 @@
 //! switch of [`mutant`]. With no mutant on it behaves as written.
 //!
 //! The consensus crate itself holds no way to make it lie; this one is linked into tests only.
+#![forbid(unsafe_code)]
 #![allow(
     clippy::all,
     reason = "what is patched in is not meant to be good; the original is linted where it stands"
