@@ -147,7 +147,8 @@ fn check_rebuild(home: &Home, answered: &BTreeMap<String, Outcome>) {
     let node = Start::new(home).arg("--rebuild").serve();
     check_answered(node.client(), answered);
     node.stop();
-    assert_eq!(home.digests(), before);
+    // The consensus file counts this start.
+    assert_eq!(home.digests()[..3], before[..3]);
 }
 
 /// The page cache of block file, receipts and state is lost with everything since their last sync; the consensus file,
