@@ -145,12 +145,18 @@ impl Blocks {
         self.by_id.iter().find(|(_, block)| follows(block)).map(|(id, _)| *id)
     }
 
-    /// Forgets the blocks of a run that are not executed; they can be had again. Returns them like
-    /// [`Blocks::advance`].
+    /// Forgets the blocks of a run that are not executed; they can be had again. Recorded ones stay, since they were
+    /// voted for, unless what is recorded is no good itself. Returns them like [`Blocks::advance`].
     pub(crate) fn drop_run(&mut self) -> Vec<(BlockId, bool)> {
-        let is_open = |block: &Block| block.is_final && block.check != Check::Valid;
-        let dropped: Vec<BlockId> =
-            self.by_id.iter().filter(|(_, block)| is_open(block)).map(|(id, _)| *id).collect();
+        let mut dropped = Vec::new();
+        for (id, block) in self.by_id.iter_mut().filter(|(_, block)| block.is_final) {
+            let is_bad = block.check == Check::Asked && block.is_body_given;
+            match block.check {
+                Check::Valid => {}
+                _ if block.is_stored && !is_bad => block.is_final = false,
+                _ => dropped.push(*id),
+            }
+        }
         let take = |id: BlockId| (id, self.by_id.remove(&id).is_some_and(|block| block.is_stored));
         dropped.into_iter().map(take).collect()
     }

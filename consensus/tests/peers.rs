@@ -255,15 +255,15 @@ fn answered(node: &mut Subject, asker: ValidatorId, questions: usize) -> usize {
 }
 
 #[test]
-fn sixteen_questions_of_a_peer_are_answered_within_a_delta() {
+fn four_questions_for_blocks_of_a_peer_are_answered_within_a_delta() {
     let mut node = node(&[4]);
     let (one, other) = (node.others()[0], node.others()[1]);
-    assert_eq!(answered(&mut node, one, 40), 16);
-    assert_eq!(answered(&mut node, other, 10), 10, "each has its own measure");
+    assert_eq!(answered(&mut node, one, 40), 4, "each counts as four");
+    assert_eq!(answered(&mut node, other, 3), 3, "each has its own measure");
     node.wait(49);
     assert_eq!(answered(&mut node, one, 1), 0);
     node.wait(1);
-    assert_eq!(answered(&mut node, one, 40), 16);
+    assert_eq!(answered(&mut node, one, 40), 4);
 }
 
 #[test]

@@ -22,8 +22,10 @@ const RUN_MS: u64 = 400;
 pub(super) struct Asked {
     /// Who was asked and has not answered: from nobody else a run is taken.
     peers: BTreeSet<ValidatorId>,
-    /// How many were asked since the goal was set.
+    /// How many were asked since the goal was set, plus where to begin.
     count: usize,
+    /// Whether anybody was asked since then.
+    is_sent: bool,
     /// When the next one is asked.
     due_ms: u64,
 }
@@ -41,13 +43,13 @@ impl Replica {
         let due_ms = now_ms.saturating_add(delta_ms);
         // Nodes that lag together do not all ask the same peer.
         let count = usize::from(self.own.cluster) + usize::from(self.own.node);
-        let asked = self.asked.get_or_insert(Asked { peers: BTreeSet::new(), count, due_ms });
+        let asked = self.asked.get_or_insert(Asked { peers: BTreeSet::new(), count, is_sent: false, due_ms });
         if asked.due_ms > now_ms || self.blocks.has_run() {
             return false;
         }
         let sources: Vec<ValidatorId> = goal.signers().filter(|signer| *signer != self.own).collect();
         let peer = sources.get(asked.count % sources.len().max(1)).copied();
-        asked.count += 1;
+        (asked.count, asked.is_sent) = (asked.count + 1, true);
         asked.due_ms = now_ms.saturating_add((4 * delta_ms).max(RUN_MS));
         asked.peers.extend(peer);
         if let Some(peer) = peer {
@@ -56,6 +58,11 @@ impl Replica {
             self.send(Recipients::One(peer), Message::Request(request));
         }
         false
+    }
+
+    /// Whether a run was asked for: then what it decides comes that way only.
+    pub(super) fn is_run_asked(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.is_sent)
     }
 
     /// The highest finalization, if not all blocks below it are known.

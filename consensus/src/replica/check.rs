@@ -15,10 +15,14 @@ use crate::message::{Entries, Message, Wanted};
 use crate::record::Record;
 
 /// A proposal that is asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Fetch {
     /// How many signers of the certificate were asked.
     asked: usize,
+    /// Who was asked and has not answered.
+    peers: BTreeSet<ValidatorId>,
+    /// Whether refs of its proposer were no good: from then on only an answer is taken.
+    is_strict: bool,
     /// When the next one is.
     due_ms: u64,
 }
@@ -100,8 +104,7 @@ impl Replica {
         } else if missing.is_empty() || missing.iter().any(|index| *index >= count) {
             // The leader's word on the entries was no good. A certified block is asked for again, from others.
             self.is_refused |= block.propose.header.view == self.view;
-            self.gathers.remove(&id);
-            self.blocks.forget(&id);
+            self.fetch_anew(id);
         } else {
             let (peers, due_ms) = (BTreeSet::new(), self.now.monotonic_ms);
             let gather =
@@ -129,8 +132,7 @@ impl Replica {
             if is_certified && gather.count >= sources.len() {
                 // Nobody has what these refs name, and yet a quorum accepted the block: its proposer signed other refs
                 // for them. The next signer is asked for those.
-                self.gathers.remove(&block);
-                self.blocks.forget(&block);
+                self.fetch_anew(block);
                 continue;
             }
             let peer = sources.get(gather.count % sources.len().max(1)).copied();
@@ -143,6 +145,26 @@ impl Replica {
             }
         }
         false
+    }
+
+    /// Forgets a proposal whose refs are no good. If the block is notarized the signers are asked for theirs, and nobody
+    /// else is heard: its proposer can sign as many wrong ones as it likes.
+    fn fetch_anew(&mut self, id: BlockId) {
+        self.gathers.remove(&id);
+        self.blocks.forget(&id);
+        let due_ms = self.now.monotonic_ms;
+        let fetch = Fetch { asked: 0, peers: BTreeSet::new(), is_strict: true, due_ms };
+        let fetch = self.fetches.entry(id).or_insert(fetch);
+        (fetch.is_strict, fetch.due_ms) = (true, due_ms);
+    }
+
+    /// Whether a peer's proposal may be looked at: not where only answers count, unless it is one.
+    pub(super) fn is_welcome(&mut self, from: ValidatorId, candidate: Candidate) -> bool {
+        if candidate.view <= self.safety.floor() && self.is_run_asked() {
+            return false;
+        }
+        let fetch = self.fetches.get_mut(&candidate.block);
+        fetch.is_none_or(|fetch| !fetch.is_strict || fetch.peers.remove(&from))
     }
 
     /// Who claims to have all entries of a block.
@@ -232,14 +254,16 @@ impl Replica {
         for (block, certificate) in wanted {
             let delta_ms = self.timers.delta_ms().max(1);
             // A proposal is often only overtaken by the votes for it, so the first question waits a little.
-            let first = Fetch { asked: 0, due_ms: now_ms.saturating_add(delta_ms) };
+            let due_ms = now_ms.saturating_add(delta_ms);
+            let first = Fetch { asked: 0, peers: BTreeSet::new(), is_strict: false, due_ms };
             let fetch = self.fetches.entry(block).or_insert(first);
             if fetch.due_ms > now_ms {
                 continue;
             }
             let signers: Vec<_> = certificate.signers().filter(|signer| *signer != self.own).collect();
             let source = signers.get(fetch.asked % signers.len().max(1)).copied();
-            *fetch = Fetch { asked: fetch.asked + 1, due_ms: now_ms.saturating_add(2 * delta_ms) };
+            (fetch.asked, fetch.due_ms) = (fetch.asked + 1, now_ms.saturating_add(2 * delta_ms));
+            fetch.peers.extend(source);
             if let Some(source) = source {
                 let request = self.safety.request(Wanted::Proposal { block });
                 self.send(Recipients::One(source), Message::Request(request));

@@ -105,6 +105,16 @@ impl Guard {
         }
     }
 
+    /// The records are older than the block file, which is written only after they are: votes are forgotten.
+    pub(super) fn restore_older_records(&mut self) -> bool {
+        let is_news = matches!(self.phase, Phase::Asking) || self.phase == Phase::Voting;
+        let is_answered_for = self.start.standing == Standing::Trusted;
+        if is_news && !is_answered_for {
+            self.phase = Phase::Forgot;
+        }
+        is_news && !is_answered_for
+    }
+
     /// What it demands of every signature.
     fn silence(&self) -> Silence {
         match self.phase {

@@ -19,6 +19,8 @@ use crate::views::{PROPOSAL_WINDOW, VOTE_WINDOW};
 const ANSWER_CERTIFICATES: usize = 16;
 /// Questions of one peer that are answered within a delta at most.
 const QUESTIONS_PER_DELTA: u32 = 16;
+/// A question for entries or blocks counts as so many: its answer may have megabytes.
+const LARGE_ANSWER: u32 = 4;
 
 impl Replica {
     pub(super) fn on_message(&mut self, message: Message) -> Result<(), Ignored> {
@@ -48,7 +50,13 @@ impl Replica {
         if asker.is_some_and(|asker| asker != from) {
             return Err(Ignored::Unasked);
         }
-        if asker.is_some() && !self.admits(from) {
+        let cost = match &message {
+            Message::Request(Request { wanted: Wanted::Entries { .. } | Wanted::Blocks { .. }, .. }) => {
+                LARGE_ANSWER
+            }
+            _ => 1,
+        };
+        if asker.is_some() && !self.admits(from, cost) {
             return Err(Ignored::TooMany);
         }
         match message {
@@ -62,6 +70,9 @@ impl Replica {
             Message::Propose(ref propose) if propose.header.proposer == self.own => {
                 self.check_own_proposal(propose.candidate());
             }
+            Message::Propose(ref propose) if !self.is_welcome(from, propose.candidate()) => {
+                return Err(Ignored::Unasked);
+            }
             Message::Vote(vote) => self.guard.note_vote(&vote),
             _ => {}
         }
@@ -69,14 +80,14 @@ impl Replica {
     }
 
     /// Whether a peer may ask once more now.
-    fn admits(&mut self, peer: ValidatorId) -> bool {
+    fn admits(&mut self, peer: ValidatorId, cost: u32) -> bool {
         let now_ms = self.now.monotonic_ms;
         let window_ms = self.timers.delta_ms();
         let (since_ms, count) = self.questions.entry(peer).or_insert((now_ms, 0));
         if since_ms.saturating_add(window_ms) <= now_ms {
             (*since_ms, *count) = (now_ms, 0);
         }
-        *count += 1;
+        *count = count.saturating_add(cost);
         *count <= QUESTIONS_PER_DELTA
     }
 

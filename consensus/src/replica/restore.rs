@@ -47,6 +47,9 @@ impl Replica {
             // The batch that drops votes writes the floor, also when the block file is newer than the records.
             let epoch = replica.committee.epoch();
             replica.journal.put(Record::Floor { epoch, view: replica.safety.floor() });
+            if replica.guard.restore_older_records() {
+                replica.journal.put(Record::Guard { epoch, bound: None });
+            }
         }
         replica.forget_below_floor();
         replica.start_guard();
