@@ -422,3 +422,19 @@ fn votes_dropped_at_a_start_leave_a_floor() {
     assert_eq!(node.stored(&RecordKey::Voted { kind: VoteKind::Notarize, epoch: 0, view: 1 }), None);
     assert_eq!(node.stored(&RecordKey::Floor), Some(Record::Floor { epoch: 0, view: 5 }));
 }
+
+#[test]
+fn records_older_than_the_block_file_are_known_to_be() {
+    for standing in [Standing::Current, Standing::Unproven] {
+        let mut node = node(Standing::Trusted);
+        assert!(votes_for_a_block(&mut node));
+        // Files of two moments: the block file is written only after the floor that goes with it.
+        node.tip = node.child_of_genesis(5);
+        node.restart(standing);
+        assert_eq!(node.replica.status().duty, Duty::Forgot);
+        assert_eq!(
+            node.stored(&RecordKey::Guard { epoch: 0 }),
+            Some(Record::Guard { epoch: 0, bound: None })
+        );
+    }
+}
