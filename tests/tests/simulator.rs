@@ -4,6 +4,13 @@ use std::time::Instant;
 
 use tests::sim::{Family, Model, Scenario, Summary, Verbosity, play, run};
 
+/// Prints past the runner, which shows only what failing tests print: the counts are the result.
+macro_rules! say {
+    ($($text:tt)*) => {
+        _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($text)*)))
+    };
+}
+
 /// Seeds that a gate plays: about four minutes on two cores. `DGT_SIM_SEEDS` asks for another number.
 const SEEDS: u64 = 8_000;
 /// Seeds of networks with too many liars.
@@ -21,8 +28,8 @@ fn nothing_happens_that_must_not() {
     };
     let began = Instant::now();
     let summary = play(0..seeds, &Family::default(), JOBS);
-    println!("{summary}");
-    println!("{seeds} seeds in {:.0} s", began.elapsed().as_secs_f64());
+    say!("{summary}");
+    say!("{seeds} seeds in {:.0} s", began.elapsed().as_secs_f64());
     assert_eq!(summary.violations.len(), 0, "see above; `sim replay SEED` tells the story");
     assert!(summary.get("not run") * 100 <= seeds, "at most one seed in a hundred may come to nothing");
     if seeds >= 1_000 {
@@ -103,7 +110,7 @@ fn beyond_the_bounds_history_splits_and_is_seen_to() {
     let summary = play(0..BEYOND_SEEDS, &family, JOBS);
     let (forked, halted) =
         (summary.get("beyond: forked seeds"), summary.get("beyond: seeds with a halted node"));
-    println!("{BEYOND_SEEDS} seeds beyond the bounds: {forked} forked, a node halted in {halted}");
+    say!("{BEYOND_SEEDS} seeds beyond the bounds: {forked} forked, a node halted in {halted}");
     assert_eq!(summary.violations.len(), 0, "{summary}");
     assert!(forked > 0 && halted > 0, "too many liars must be able to split history");
 }
