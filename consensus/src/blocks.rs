@@ -161,6 +161,17 @@ impl Blocks {
         dropped.into_iter().map(take).collect()
     }
 
+    /// The proposals up to a view that nobody looked at yet and that no run brought.
+    pub(crate) fn untouched_up_to(&self, view: u64) -> impl Iterator<Item = BlockId> {
+        let is_untouched = move |block: &Block| {
+            block.propose.header.view <= view
+                && block.check == Check::Waiting
+                && !block.is_stored
+                && !block.is_final
+        };
+        self.by_id.iter().filter(move |(_, block)| is_untouched(block)).map(|(id, _)| *id)
+    }
+
     /// Forgets an undecided block, so that it can be proposed here again.
     pub(crate) fn forget(&mut self, id: &BlockId) {
         self.by_id.remove(id);

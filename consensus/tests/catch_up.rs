@@ -249,6 +249,26 @@ fn a_run_brings_the_body_of_a_block_whose_entries_are_missing() {
 }
 
 #[test]
+fn what_a_lagging_node_keeps_does_not_grow_with_its_lag() {
+    let mut node = node();
+    let chain = node.chain(&node.tip, 1, 500);
+    // The first proposal is lost; the others come, each with its finalization.
+    for header in &chain[1..] {
+        node.hear(node.propose(header));
+        node.hear(node.certificate(Certified::Finalization(candidate(header))));
+        assert!(node.replica.status().undecided <= 66, "{:?}", node.replica.status());
+    }
+    assert_eq!(node.replica.status().final_height, 500);
+    // Before it asks, or when: runs bring all of it.
+    while node.replica.status().decided_height < 500 {
+        let (peer, from) = asked(&mut node);
+        node.hear_from(peer, node.run(&chain[usize::try_from(from).unwrap() - 1..]));
+        execute_all(&mut node);
+    }
+    assert_eq!(node.replica.status().undecided, 0);
+}
+
+#[test]
 fn a_lying_run_does_not_replace_a_recorded_body() {
     let mut node = node();
     let chain = node.chain(&node.tip, 1, 4);

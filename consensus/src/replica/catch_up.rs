@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 
-use ledger_types::ValidatorId;
 use ledger_types::certificate::{Candidate, Certificate};
+use ledger_types::{BlockId, ValidatorId};
 
 use super::state::Replica;
 use crate::blocks::{Block, Check, Path};
@@ -16,6 +16,9 @@ use crate::record::Record;
 
 /// How long a peer may take for a run at least, milliseconds.
 const RUN_MS: u64 = 400;
+
+/// Proposals of decided views that wait for their parents at most: beyond, this node lags, and runs bring them.
+const WAITING_PROPOSALS: usize = 64;
 
 /// The questions that are out.
 #[derive(Debug)]
@@ -33,6 +36,7 @@ pub(super) struct Asked {
 impl Replica {
     /// Asks for final blocks above the head if some of them are not known here.
     pub(super) fn catch_up(&mut self) -> bool {
+        self.forget_overtaken();
         let Some(goal) = self.missed_goal() else {
             self.asked = None;
             return false;
@@ -77,6 +81,17 @@ impl Replica {
             Path::Conflict => false,
         };
         (is_above && is_missing()).then(|| goal.clone())
+    }
+
+    /// Forgets proposals of decided views if this node lags: runs bring the blocks again, with their bodies, and what
+    /// is kept must not grow with the lag.
+    fn forget_overtaken(&mut self) {
+        let overtaken: Vec<BlockId> = self.blocks.untouched_up_to(self.safety.floor()).collect();
+        if overtaken.len() > WAITING_PROPOSALS || (self.is_run_asked() && !self.blocks.has_run()) {
+            for block in overtaken {
+                self.blocks.forget(&block);
+            }
+        }
     }
 
     pub(super) fn on_run(&mut self, from: ValidatorId, run: Run) -> Result<(), Ignored> {

@@ -54,6 +54,10 @@ pub struct Status {
     pub final_view: u64,
     /// The height of the newest decided block; its `Commit` waits at most for a `Persisted`.
     pub decided_height: u64,
+    /// The height of the highest finalization that is held: above `decided_height`, this node lags.
+    pub final_height: u64,
+    /// How many blocks above the decided one are kept.
+    pub undecided: usize,
     /// The current guess of a message's delay, milliseconds.
     pub delta_ms: u64,
     /// Whether this node may vote.
@@ -70,12 +74,15 @@ impl Replica {
     /// Where this replica stands.
     pub fn status(&self) -> Status {
         let leader = self.committee.leader(self.view);
+        let decided_height = self.blocks.head().header.height;
         Status {
             view: self.view,
             leader,
             role: if leader == self.own { Role::Leader } else { Role::Voter },
             final_view: self.safety.floor(),
-            decided_height: self.blocks.head().header.height,
+            decided_height,
+            final_height: self.finalizations.keys().next_back().copied().unwrap_or(0).max(decided_height),
+            undecided: self.blocks.iter().count(),
             delta_ms: self.timers.delta_ms(),
             duty: self.duty(),
             heard: self.heard_count(),

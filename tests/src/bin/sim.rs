@@ -154,8 +154,9 @@ fn main() -> Result<ExitCode> {
         }
         Command::Replay { seed, quiet, family } => {
             let scenario = Scenario::draw(seed, &family.family()?);
-            let outcome = sim::run(&scenario, if quiet { Verbosity::Figures } else { Verbosity::Story });
+            // First, so that it can be read of a world that does not end.
             println!("{scenario:#?}");
+            let outcome = sim::run(&scenario, if quiet { Verbosity::Figures } else { Verbosity::Story });
             outcome.story.iter().for_each(|line| println!("{line}"));
             for (name, count) in &outcome.counters {
                 println!("{name}: {count}");

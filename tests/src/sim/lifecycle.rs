@@ -49,6 +49,9 @@ impl Shell {
             }
             Trouble::BitFlips => {
                 self.stop(common, None, mishap.down_ms);
+                // The real block file is synced at every commit: a body that a flip takes is never the only copy of a
+                // committed block. Here it lags, so that recovery has work, but not behind a damaged body.
+                self.disk.sync_chain();
                 self.lose_power(common);
                 self.is_restored = true;
                 if let Some(tag) = self.disk.store.flip(&mut self.random) {
