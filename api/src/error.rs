@@ -11,7 +11,7 @@
 //! | 105 | 503 | other clients hold all the memory set aside for requests, or for answers not read yet |
 //! | 106 | 404 | this node holds no certificate of the block: the first block has none |
 //! | 107 | 400 | a height is not a decimal number, or above the head |
-//! | 108 | 503 | the node does not take part in its network; reads are answered all the same |
+//! | 108 | 503 | the node takes no batches: a fault, or too few validators are heard; reads are answered all the same |
 //! | 109 | 503 | other clients hold all the subscriptions that the node serves |
 //! | 110 | 400 | the request does not ask for a WebSocket |
 //! | 111 | 403 | another site's page may not open a WebSocket here |
@@ -113,7 +113,7 @@ error_table! {
     HeightInvalid 107 BAD_REQUEST "Invalid Height"
         "A height is a decimal number that is not above the head's: "
     NodeNotReady 108 SERVICE_UNAVAILABLE "Node Not Ready"
-        "The node does not take part in its network: "
+        "The node takes no batches now: "
     TooManyStreams 109 SERVICE_UNAVAILABLE "Too Many Subscriptions"
         "The node serves as many subscriptions as it may: "
     WebSocketExpected 110 BAD_REQUEST "WebSocket Expected"
@@ -144,6 +144,11 @@ impl ApiError {
     /// 30 with our reason behind the ancestor's message.
     pub(crate) fn invalid_batches(reason: &str) -> Self {
         Self { kind: ErrorKind::SubmittedBatchesInvalid, detail: format!(" Reason: {reason}") }
+    }
+
+    /// 15 with our reason behind the ancestor's message.
+    pub(crate) fn batches_refused(reason: &str) -> Self {
+        Self { kind: ErrorKind::ValidatorNotReady, detail: format!(" Reason: {reason}") }
     }
 
     /// 107: the text is not the height of a committed block.

@@ -34,7 +34,8 @@ pub enum IntakeError {
     /// The pool holds as much as it may.
     #[error("the pool is full")]
     QueueFull,
-    /// The node cannot take batches now: it starts, stops, or lags behind its network.
+    /// The node cannot take batches now: it starts or stops, has a fault, or hears too few validators. The reason is
+    /// for the client.
     #[error("not ready: {0}")]
     NotReady(String),
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ledger::Reader;
 use ledger::reader::FileUse;
 use ledger_types::family::FamilyDescription;
-use ledger_types::{NetworkId, Topology};
+use ledger_types::{NetworkId, Topology, ValidatorId};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -56,6 +56,13 @@ pub trait StatusSource: Send + Sync + 'static {
     /// Why the node does not take part in its network, if so.
     fn fault(&self) -> Option<String>;
 
+    /// Why the node takes no batches now, if so: a fault, or too few validators are heard. It is what
+    /// [`BatchIntake`] refuses them with.
+    fn not_ready(&self) -> Option<String>;
+
+    /// What went over the links to the other validators since the node started.
+    fn traffic(&self) -> Traffic;
+
     /// The files of the ledger.
     fn files(&self) -> Vec<FileUse>;
 }
@@ -63,12 +70,16 @@ pub trait StatusSource: Send + Sync + 'static {
 /// The part of `GET /status` that changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeStatus {
-    /// Endpoints of the peers connected now.
-    pub peers: Vec<String>,
+    /// The links to the other validators, in the topology's order.
+    pub links: Vec<Link>,
     /// The view that consensus is in.
     pub view: u64,
+    /// The validator that leads it.
+    pub leader: ValidatorId,
     /// What the node does in it.
     pub role: Role,
+    /// Height of the highest block that this node knows to be final, whether it holds the block or not.
+    pub final_height: u64,
     /// Votes that decide.
     pub quorum: u32,
     /// Batches that wait in the pool.
@@ -77,8 +88,48 @@ pub struct NodeStatus {
     pub duty: Duty,
     /// Validators heard lately, this one included.
     pub heard: usize,
+    /// Whether these are enough to decide anything.
+    pub is_quorum_heard: bool,
     /// Validators that are proven to have lied.
     pub offenders: Vec<Offender>,
+}
+
+impl NodeStatus {
+    /// Endpoints of the peers connected now.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = &str> {
+        self.links.iter().filter(|link| link.is_up).map(|link| link.endpoint.as_str())
+    }
+
+    /// Blocks that are final and not readable here yet, when the newest readable one is at a height.
+    pub(crate) fn lag(&self, head: u64) -> u64 {
+        self.final_height.saturating_sub(head)
+    }
+}
+
+/// The link to another validator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The validator.
+    pub validator: ValidatorId,
+    /// Where it is reached, for example `tcp://127.0.0.1:8102`.
+    pub endpoint: String,
+    /// Whether the link is up.
+    pub is_up: bool,
+}
+
+/// What went over all links together. A frame holds one message or some batches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Frames sent.
+    pub sent_frames: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// Frames received.
+    pub received_frames: u64,
+    /// Their bytes.
+    pub received_bytes: u64,
+    /// Frames that were not sent: their peer did not take them fast enough.
+    pub dropped_frames: u64,
 }
 
 /// Whether a node may vote, as its rollback guard sees it.

@@ -220,7 +220,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         text("application/openmetrics-text", "OpenMetrics text."), &[]),
     get("/openapi.json", "getOpenApi", "This description", &[], json("Any", "An OpenAPI document."), &[]),
     get("/peers", "getPeers", "Endpoints of the peers connected", &[], json("Peers", "The endpoints."), &[]),
-    get("/readyz", "getReadiness", "Whether the node takes part in its network", &[], json("Health", "It does."),
+    get("/readyz", "getReadiness", "Whether the node takes batches", &[], json("Health", "It does."),
         &[NodeNotReady]),
     get("/receipts", "getReceipts", "What transactions did", &[IdsRequired], json("Receipts", "The receipts as asked."),
         &[ReceiptIdQueryInvalid, InvalidResourceId, TooManyIds, AnswerTooLarge, ReceiptNotFound]),

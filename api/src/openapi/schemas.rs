@@ -52,7 +52,7 @@ fn envelopes() -> Vec<(&'static str, Value)> {
         ("ValueAnswer", json!({"oneOf": [value(base64()), value(reference("StateProof"))]})),
         ("VertexAnswer", value(reference("Vertex"))),
         ("VertexList", list("Vertex")),
-        ("Votes", answer(array(reference("Vote")))),
+        ("Votes", answer(array(reference("CastVote")))),
     ]
 }
 
@@ -110,6 +110,10 @@ fn chain() -> Vec<(&'static str, Value)> {
 fn finality() -> Vec<(&'static str, Value)> {
     let kind = || json!({"type": "string", "enum": ["FINALIZE", "NOTARIZE", "NULLIFY"]});
     vec![
+        ("CastVote", object(json!({
+            "block_id": id(), "block_num": number(), "cluster": text(), "from_view": number(), "kind": kind(), "name": text(),
+            "signature": text(), "validator": text(), "view": number(), "vote_key": hash(),
+        }))),
         ("Certificate", object(json!({
             "certificate": base64(), "epoch": number(), "headers": array(base64()),
             "sections": array(object(json!({
@@ -155,7 +159,12 @@ fn node() -> Vec<(&'static str, Value)> {
             "endpoint": text(),
             "node": object(json!({
                 "duty": {"type": "string", "enum": ["votes", "asks", "forgot", "silent", "observes"]},
-                "head": id(), "heard": {"type": "integer"}, "height": number(), "name": text(), "network_id": hash(),
+                "final_height": number(), "head": id(), "heard": {"type": "integer"}, "height": number(),
+                "is_quorum_heard": {"type": "boolean"}, "lag": number(), "leader": text(),
+                "links": array(object(json!({
+                    "endpoint": text(), "is_up": {"type": "boolean"}, "validator": text(),
+                }))),
+                "name": text(), "network_id": hash(),
                 "offenders": array(object(json!({"validator": text(), "view": number()}))),
                 "pool_batches": {"type": "integer"}, "quorum": {"type": "integer"},
                 "role": {"type": "string", "enum": ["leader", "validator", "observer"]},

@@ -83,7 +83,7 @@ fn refusal(error: IntakeError, ids: &[BatchId]) -> ApiError {
         IntakeError::QueueFull => ErrorKind::BatchQueueFull.into(),
         IntakeError::NotReady(reason) => {
             tracing::info!(reason, "batches refused");
-            ErrorKind::ValidatorNotReady.into()
+            ApiError::batches_refused(&reason)
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use ledger_types::certificate::{Certificate, CertificateVote, Section, VoteKind};
+use ledger_types::certificate::{Candidate, Certificate, CertificateVote, Section, VoteKind};
 use ledger_types::{BlockHeader, BlockId, Topology, ValidatorId, VoteKey};
 use serde::Serialize;
 
@@ -28,18 +28,14 @@ pub(crate) async fn of_block(State(shared): State<Arc<Shared>>, call: Call) -> A
         .await
 }
 
-/// `GET /votes?height=`: the votes in the certificate of the block at a height, by default the head's.
+/// `GET /votes?height=`: the votes that made the block at a height final, by default the head, in the topology's order.
 pub(crate) async fn by_height(State(shared): State<Arc<Shared>>, call: Call) -> ApiResult {
     shared
         .heavy(move |shared| {
             let height = call.query.height(shared.api.reader.head().height)?;
             let certificate = Finality::of(shared, height)?.certificate;
             let certificate = certificate.ok_or(ErrorKind::CertificateNotFound)?;
-            let topology = &shared.api.description.topology;
-            let kind = certificate.certified().kind();
-            let votes =
-                certificate.votes().map(|(signer, vote)| VoteShape::of(kind, signer, &vote, topology));
-            let votes = votes.collect::<ApiResult<Vec<_>>>()?;
+            let votes = CastVoteShape::all_of(&certificate, &shared.api.description.topology)?;
             Ok(Envelope::data(votes).link(call.link(&[])).ok())
         })
         .await
@@ -79,6 +75,21 @@ struct VoteShape<'a> {
     name: &'a str,
     signature: String,
     validator: String,
+    vote_key: VoteKey,
+}
+
+/// A vote by itself: with what it is for and where its signer belongs.
+#[derive(Serialize)]
+struct CastVoteShape<'a> {
+    block_id: BlockId,
+    block_num: String,
+    cluster: &'a str,
+    from_view: String,
+    kind: &'static str,
+    name: &'a str,
+    signature: String,
+    validator: String,
+    view: String,
     vote_key: VoteKey,
 }
 
@@ -136,6 +147,43 @@ impl<'a> VoteShape<'a> {
             signature: vote.signature.to_string(),
             validator: signer.to_string(),
             vote_key: validator.vote_key,
+        })
+    }
+}
+
+impl<'a> CastVoteShape<'a> {
+    /// The votes of a finalization, in the topology's order.
+    ///
+    /// # Errors
+    /// 106 when the certificate names no block, 21 when a signer is not of this network.
+    fn all_of(certificate: &Certificate, topology: &'a Topology) -> ApiResult<Vec<Self>> {
+        let candidate = certificate.certified().candidate().ok_or(ErrorKind::CertificateNotFound)?;
+        let kind = certificate.certified().kind();
+        let shape = |(signer, vote)| Self::of(&candidate, kind, signer, &vote, topology);
+        certificate.votes().map(shape).collect()
+    }
+
+    fn of(
+        candidate: &Candidate,
+        kind: VoteKind,
+        signer: ValidatorId,
+        vote: &CertificateVote,
+        topology: &'a Topology,
+    ) -> ApiResult<Self> {
+        let cluster = topology.clusters().get(usize::from(signer.cluster));
+        let VoteShape { from_view, kind, name, signature, validator, vote_key } =
+            VoteShape::of(kind, signer, vote, topology)?;
+        Ok(Self {
+            block_id: candidate.block,
+            block_num: candidate.height.to_string(),
+            cluster: &cluster.ok_or(ErrorKind::ResourceHeaderInvalid)?.name,
+            from_view,
+            kind,
+            name,
+            signature,
+            validator,
+            view: candidate.view.to_string(),
+            vote_key,
         })
     }
 }

@@ -16,9 +16,9 @@ pub(crate) async fn alive() -> Response {
     envelope::json(StatusCode::OK, &StateShape { status: "ok" })
 }
 
-/// `GET /readyz`: the node takes part in its network; 503 with the reason when it does not. It answers reads all the same.
+/// `GET /readyz`: the node takes batches; 503 with the reason when it does not. It answers reads all the same.
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> ApiResult {
-    match shared.api.status.fault() {
+    match shared.api.status.not_ready() {
         None => Ok(envelope::json(StatusCode::OK, &StateShape { status: "ready" })),
         Some(reason) => Err(ApiError::not_ready(&reason)),
     }

@@ -1,6 +1,6 @@
 //! `/topology`, `/gates` and `/tx_families`: the network that the node belongs to and what it can execute.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -12,16 +12,15 @@ use serde::Serialize;
 use crate::call::Call;
 use crate::envelope::Envelope;
 use crate::error::ApiResult;
-use crate::node::Role;
 use crate::shared::Shared;
 
 /// `GET /topology`: clusters and their validators as a tree.
 pub(crate) async fn topology(State(shared): State<Arc<Shared>>, call: Call) -> ApiResult {
     let topology = &shared.api.description.topology;
-    let own = Own::of(&shared);
+    let view = View::of(&shared);
     let clusters = (0_u16..).zip(topology.clusters()).map(|(cluster, members)| {
         let children = (0_u16..).zip(&members.validators).map(|(node, validator)| {
-            (validator.name.as_str(), ValidatorShape::of(ValidatorId { cluster, node }, validator, &own))
+            (validator.name.as_str(), ValidatorShape::of(ValidatorId { cluster, node }, validator, &view))
         });
         let shape = ClusterShape {
             children: children.collect(),
@@ -39,11 +38,11 @@ pub(crate) async fn topology(State(shared): State<Arc<Shared>>, call: Call) -> A
 /// `GET /gates`: the delegates, through which clusters reach one another.
 pub(crate) async fn gates(State(shared): State<Arc<Shared>>, call: Call) -> ApiResult {
     let topology = &shared.api.description.topology;
-    let own = Own::of(&shared);
+    let view = View::of(&shared);
     let delegates = topology.validators().filter(|(_, validator)| validator.delegate);
     let gates = delegates.map(|(id, validator)| GateShape {
         cluster: topology.clusters().get(usize::from(id.cluster)).map_or("", |cluster| &cluster.name),
-        gate: ValidatorShape::of(id, validator, &own),
+        gate: ValidatorShape::of(id, validator, &view),
     });
     Ok(Envelope::data(gates.collect::<Vec<_>>()).link(call.link(&[])).ok())
 }
@@ -60,21 +59,22 @@ pub(crate) async fn families(State(shared): State<Arc<Shared>>, call: Call) -> A
     Ok(Envelope::data(families.collect::<Vec<_>>()).link(call.link(&[])).ok())
 }
 
-/// What this node knows of itself; of the others it knows only that they belong to the network.
-struct Own {
-    name: String,
-    is_active: bool,
-    leads: bool,
+/// How this node sees the committee now.
+struct View {
+    /// The validators with a link that is up, and this one as long as it takes part.
+    active: BTreeSet<ValidatorId>,
+    leader: ValidatorId,
 }
 
-impl Own {
+impl View {
     fn of(shared: &Shared) -> Self {
-        let status = &shared.api.status;
-        Self {
-            name: shared.api.description.name.clone(),
-            is_active: status.fault().is_none(),
-            leads: status.status().role == Role::Leader,
-        }
+        let (source, description) = (&shared.api.status, &shared.api.description);
+        let status = source.status();
+        let linked = status.links.iter().filter(|link| link.is_up).map(|link| link.validator);
+        let places = description.topology.validators().map(|(id, _)| id);
+        let takes_part = source.fault().is_none();
+        let own = places.filter(|id| takes_part && id.to_string() == description.name);
+        Self { active: linked.chain(own).collect(), leader: status.leader }
     }
 }
 
@@ -128,18 +128,16 @@ struct FamilyShape {
 }
 
 impl<'a> ValidatorShape<'a> {
-    fn of(id: ValidatorId, validator: &'a Validator, own: &Own) -> Self {
-        let name = id.to_string();
-        let is_own = name == own.name;
+    fn of(id: ValidatorId, validator: &'a Validator, view: &View) -> Self {
         Self {
             delegate: validator.delegate,
             mnemonic: mnemonic(id),
             name: &validator.name,
             net_key: validator.net_key,
-            node_state: if is_own && own.is_active { "active" } else { "inactive" },
-            role: if is_own && own.leads { "leader" } else { "plink" },
+            node_state: if view.active.contains(&id) { "active" } else { "inactive" },
+            role: if id == view.leader { "leader" } else { "plink" },
             kind: "peer",
-            validator: name,
+            validator: id.to_string(),
             vote_key: validator.vote_key,
         }
     }

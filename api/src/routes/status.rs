@@ -3,41 +3,30 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use ledger::reader::Head;
 use ledger_types::{BlockId, NetworkId};
 use serde::Serialize;
 
 use crate::call::Call;
 use crate::envelope::Envelope;
 use crate::error::ApiResult;
-use crate::node::{Duty, Offender, Role};
+use crate::node::{Duty, Link, NodeDescription, NodeStatus, Offender, Role};
 use crate::shared::Shared;
 
 /// `GET /peers`.
 pub(crate) async fn peers(State(shared): State<Arc<Shared>>, call: Call) -> ApiResult {
-    Ok(Envelope::data(shared.api.status.status().peers).link(call.link(&[])).ok())
+    let status = shared.api.status.status();
+    Ok(Envelope::data(status.peers().collect::<Vec<_>>()).link(call.link(&[])).ok())
 }
 
 /// `GET /status`. Upstream answers with `endpoint` and `peers`; what is ours stands in `node`.
 pub(crate) async fn status(State(shared): State<Arc<Shared>>, call: Call) -> ApiResult {
-    let (status, description) = (shared.api.status.status(), &shared.api.description);
-    let head = shared.api.reader.head();
+    // The status first: what is committed after it cannot make a node that keeps up look as if it lagged.
+    let status = shared.api.status.status();
     let shape = StatusShape {
-        endpoint: &description.endpoint,
-        node: NodeShape {
-            duty: status.duty,
-            head: head.id,
-            heard: status.heard,
-            height: head.height.to_string(),
-            name: &description.name,
-            network_id: description.network_id,
-            offenders: status.offenders,
-            pool_batches: status.pool_batches,
-            quorum: status.quorum,
-            role: status.role,
-            validators: description.topology.validators().count(),
-            view: status.view.to_string(),
-        },
-        peers: status.peers.into_iter().map(|endpoint| PeerShape { endpoint }).collect(),
+        endpoint: &shared.api.description.endpoint,
+        node: NodeShape::of(&status, shared.api.reader.head(), &shared.api.description),
+        peers: status.peers().map(|endpoint| PeerShape { endpoint }).collect(),
     };
     Ok(Envelope::data(shape).link(call.link(&[])).ok())
 }
@@ -46,19 +35,24 @@ pub(crate) async fn status(State(shared): State<Arc<Shared>>, call: Call) -> Api
 struct StatusShape<'a> {
     endpoint: &'a str,
     node: NodeShape<'a>,
-    peers: Vec<PeerShape>,
+    peers: Vec<PeerShape<'a>>,
 }
 
 /// As everywhere, 64-bit numbers are strings.
 #[derive(Serialize)]
 struct NodeShape<'a> {
     duty: Duty,
+    final_height: String,
     head: BlockId,
     heard: usize,
     height: String,
+    is_quorum_heard: bool,
+    lag: String,
+    leader: String,
+    links: Vec<LinkShape<'a>>,
     name: &'a str,
     network_id: NetworkId,
-    offenders: Vec<Offender>,
+    offenders: &'a [Offender],
     pool_batches: usize,
     quorum: u32,
     role: Role,
@@ -66,7 +60,44 @@ struct NodeShape<'a> {
     view: String,
 }
 
+impl<'a> NodeShape<'a> {
+    fn of(status: &'a NodeStatus, head: Head, description: &'a NodeDescription) -> Self {
+        Self {
+            duty: status.duty,
+            final_height: status.final_height.max(head.height).to_string(),
+            head: head.id,
+            heard: status.heard,
+            height: head.height.to_string(),
+            is_quorum_heard: status.is_quorum_heard,
+            lag: status.lag(head.height).to_string(),
+            leader: status.leader.to_string(),
+            links: status.links.iter().map(LinkShape::of).collect(),
+            name: &description.name,
+            network_id: description.network_id,
+            offenders: &status.offenders,
+            pool_batches: status.pool_batches,
+            quorum: status.quorum,
+            role: status.role,
+            validators: description.topology.validators().count(),
+            view: status.view.to_string(),
+        }
+    }
+}
+
 #[derive(Serialize)]
-struct PeerShape {
-    endpoint: String,
+struct LinkShape<'a> {
+    endpoint: &'a str,
+    is_up: bool,
+    validator: String,
+}
+
+impl<'a> LinkShape<'a> {
+    fn of(link: &'a Link) -> Self {
+        Self { endpoint: &link.endpoint, is_up: link.is_up, validator: link.validator.to_string() }
+    }
+}
+
+#[derive(Serialize)]
+struct PeerShape<'a> {
+    endpoint: &'a str,
 }

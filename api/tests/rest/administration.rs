@@ -29,18 +29,27 @@ async fn metrics_count_requests_by_route_never_by_path() {
         "dgt_http_requests_total{route=\"/status\",code=\"200\"} 1",
         "dgt_http_request_duration_seconds_count{route=\"/blocks/{id}\"} 2",
         "dgt_head_height 1",
+        "dgt_lag_blocks 0",
         "dgt_view 7",
         "dgt_ready 1",
         "dgt_pool_batches 0",
+        "dgt_links 0",
+        "dgt_links_up 0",
         "dgt_validators_heard 1",
+        "dgt_quorum_heard 1",
         "dgt_offenders 0",
+        "dgt_network_sent_frames_total 1",
+        "dgt_network_sent_bytes_total 200",
+        "dgt_network_received_frames_total 3",
+        "dgt_network_received_bytes_total 400",
+        "dgt_network_dropped_frames_total 5",
         "dgt_store_bytes{file=\"consensus-01.lmdb\"} 4096",
         "dgt_store_map_bytes{file=\"consensus-01.lmdb\"} 8192",
         "# EOF",
     ] {
         assert!(answer.body.lines().any(|found| found == line), "{line} is not in\n{}", answer.body);
     }
-    node.engine.offenders.lock().push(Offender { validator: "c1-3".into(), view: "12".into() });
+    node.engine.status.lock().offenders.push(Offender { validator: "c1-3".into(), view: "12".into() });
     assert!(node.get("/metrics").await.body.contains("\ndgt_offenders 1\n"));
     assert_eq!(
         node.get("/status").await.json()["data"]["node"]["offenders"],

@@ -7,7 +7,7 @@ use ledger::roots;
 use ledger::state::StateProof;
 use ledger_types::certificate::{Candidate, Certificate, Certified};
 use ledger_types::hash::sha256;
-use ledger_types::{BlockHeader, Entry, Hash, receipt::Receipt};
+use ledger_types::{BlockHeader, Entry, Hash, VoteKey, receipt::Receipt};
 use serde_json::{Value, json};
 
 use crate::node::Node;
@@ -80,10 +80,35 @@ async fn a_certificate_is_shown_for_people_and_in_its_bytes() {
     let statement = json!({"block_id": head, "block_num": "1", "kind": "FINALIZE", "view": "258"});
     assert_eq!((&data["statement"], &data["epoch"]), (&statement, &json!("0")));
     assert_eq!(headers(data)[0].id(), head);
+}
 
+#[tokio::test]
+async fn the_votes_of_a_block_come_in_the_order_of_the_topology() {
+    let node = Node::in_clusters(&[2, 1]).await;
+    node.commit();
+    let head = node.ledger.head().id;
+    let vote = |cluster: &str, name: &str, validator: &str, key: u8| {
+        json!({
+            "block_id": head, "block_num": "1", "cluster": cluster, "from_view": "258", "kind": "FINALIZE", "name": name,
+            "signature": "5e".repeat(64), "validator": validator, "view": "258", "vote_key": VoteKey([key; 32]),
+        })
+    };
+    let votes =
+        [vote("c1", "n1", "c1-1", 0xab), vote("c1", "n2", "c1-2", 0xac), vote("c2", "n3", "c2-1", 0xad)];
     for path in ["/votes", "/votes?height=1"] {
-        assert_eq!(node.get(path).await.json()["data"], json!([vote]), "{path}");
+        let answer = node.get(path).await.json();
+        assert_eq!(answer["data"], json!(votes), "{path}");
+        assert_eq!(answer["link"], format!("http://node:8108{path}"));
     }
+}
+
+#[tokio::test]
+async fn the_votes_of_a_block_may_be_those_of_its_descendant() {
+    let node = Node::start().await;
+    (0..3).for_each(|_| node.commit());
+    node.engine.certificates.lock().retain(|height, _| *height == 3);
+    let votes = node.get("/votes?height=1").await.json()["data"].clone();
+    assert_eq!((&votes[0]["block_num"], &votes[0]["block_id"]), (&json!("3"), &json!(node.ledger.head().id)));
 }
 
 #[tokio::test]

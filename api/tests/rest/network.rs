@@ -1,5 +1,7 @@
 //! The network, the graph of blocks, and the node's health.
 
+use api::Link;
+use ledger_types::ValidatorId;
 use serde_json::json;
 
 use crate::node::Node;
@@ -26,6 +28,111 @@ async fn the_topology_is_a_tree_of_clusters() {
     *node.engine.fault.lock() = Some("no room".into());
     validator["node_state"] = json!("inactive");
     assert_eq!(node.get("/topology").await.json()["data"]["children"]["c1"]["children"]["n1"], validator);
+}
+
+/// A node of two clusters of two: the links to c1-2 and c2-2 are up, c2-1 leads and is away.
+async fn linked_node() -> Node {
+    let node = Node::in_clusters(&[2, 2]).await;
+    let link = |cluster, at, is_up| Link {
+        validator: ValidatorId { cluster, node: at },
+        endpoint: format!("tcp://10.0.{cluster}.{at}:8101"),
+        is_up,
+    };
+    {
+        let mut status = node.engine.status.lock();
+        status.links = vec![link(0, 1, true), link(1, 0, false), link(1, 1, true)];
+        status.leader = ValidatorId { cluster: 1, node: 0 };
+        status.final_height = 5;
+    }
+    node
+}
+
+#[tokio::test]
+async fn the_status_tells_the_links_the_leader_and_the_lag() {
+    let node = linked_node().await;
+    node.commit();
+    let data = node.get("/status").await.json()["data"].clone();
+    let link = |validator: &str, endpoint: &str, is_up: bool| json!({"endpoint": endpoint, "is_up": is_up, "validator": validator});
+    let links = [
+        link("c1-2", "tcp://10.0.0.1:8101", true),
+        link("c2-1", "tcp://10.0.1.0:8101", false),
+        link("c2-2", "tcp://10.0.1.1:8101", true),
+    ];
+    assert_eq!(data["node"]["links"], json!(links));
+    for (name, expected) in [
+        ("final_height", json!("5")),
+        ("height", json!("1")),
+        ("is_quorum_heard", json!(true)),
+        ("lag", json!("4")),
+        ("leader", json!("c2-1")),
+        ("validators", json!(4)),
+    ] {
+        assert_eq!(data["node"][name], expected, "{name}");
+    }
+    let up = ["tcp://10.0.0.1:8101", "tcp://10.0.1.1:8101"];
+    assert_eq!(data["peers"], json!(up.map(|endpoint| json!({"endpoint": endpoint}))));
+    assert_eq!(node.get("/peers").await.json(), json!({"data": up, "link": "http://node:8108/peers"}));
+
+    let metrics = node.get("/metrics").await.body;
+    for line in ["dgt_links 3", "dgt_links_up 2", "dgt_lag_blocks 4"] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_above_what_consensus_told_is_no_lag() {
+    let node = Node::start().await;
+    node.commit();
+    let data = node.get("/status").await.json()["data"]["node"].clone();
+    assert_eq!((&data["final_height"], &data["lag"]), (&json!("1"), &json!("0")));
+}
+
+#[tokio::test]
+async fn validators_with_a_link_are_active_and_the_leader_is_named() {
+    let node = linked_node().await;
+    let children = node.get("/topology").await.json()["data"]["children"].clone();
+    for (cluster, name, state, role) in [
+        ("c1", "n1", "active", "plink"),
+        ("c1", "n2", "active", "plink"),
+        ("c2", "n3", "inactive", "leader"),
+        ("c2", "n4", "active", "plink"),
+    ] {
+        let validator = &children[cluster]["children"][name];
+        assert_eq!((&validator["node_state"], &validator["role"]), (&json!(state), &json!(role)), "{name}");
+    }
+    let gates = node.get("/gates").await.json()["data"].clone();
+    let states: Vec<_> = gates.as_array().unwrap().iter().map(|gate| &gate["gate"]["node_state"]).collect();
+    assert_eq!(states, ["active", "inactive"]);
+}
+
+#[tokio::test]
+async fn below_quorum_a_node_reads_and_says_why_it_writes_nothing() {
+    let node = linked_node().await;
+    let arithmetic = "1 of 4 validators is heard and 3 must vote";
+    assert_eq!(node.get("/readyz").await.status, 200);
+    node.lose_quorum(arithmetic);
+    assert_eq!(node.get("/healthz").await.status, 200);
+    let unready = node.get("/readyz").await;
+    assert_eq!(unready.error(), (503, 108));
+    let message = format!("The node takes no batches now: {arithmetic}");
+    assert_eq!(unready.json()["error"]["message"], message);
+
+    let refused = node.submit(&[&batch(1, &["x".into()])]).await;
+    let message = format!(
+        "The validator has no genesis block, and is not yet ready to be queried. Try your request again later. Reason: \
+         {arithmetic}"
+    );
+    let error = json!({"code": 15, "message": message, "title": "Validator Not Ready"});
+    assert_eq!((refused.status, refused.json()), (503, json!({"error": error})));
+
+    assert_eq!(node.get("/blocks").await.status, 200, "reads go on");
+    assert_eq!(node.get("/status").await.json()["data"]["node"]["is_quorum_heard"], json!(false));
+    let own = node.get("/topology").await.json()["data"]["children"]["c1"]["children"]["n1"].clone();
+    assert_eq!(own["node_state"], "active", "it takes part");
+    let metrics = node.get("/metrics").await.body;
+    for line in ["dgt_quorum_heard 0", "dgt_ready 0"] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
+    }
 }
 
 #[tokio::test]
@@ -106,6 +213,6 @@ async fn a_node_with_a_fault_is_alive_and_not_ready() {
     let faulty = node.get("/readyz").await;
     assert_eq!(faulty.error(), (503, 108));
     let message = faulty.json()["error"]["message"].clone();
-    assert_eq!(message, "The node does not take part in its network: the map is full");
+    assert_eq!(message, "The node takes no batches now: the map is full");
     assert_eq!(node.get("/blocks").await.status, 200, "reads go on");
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::{
-    ApiLimits, ApiState, BatchIntake, Duty, FinalitySource, IntakeError, NodeDescription, NodeStatus,
-    Offender, Role, StatusSource, Submission,
+    ApiLimits, ApiState, BatchIntake, Duty, FinalitySource, IntakeError, NodeDescription, NodeStatus, Role,
+    StatusSource, Submission, Traffic,
 };
 use bytes::Bytes;
 use ledger::execute::{Candidate, Slot};
@@ -71,6 +71,7 @@ impl FamilyRegistry for Families {
 struct Held {
     batches: Mutex<Vec<Verified<Batch>>>,
     full: AtomicBool,
+    refusal: Mutex<Option<String>>,
 }
 
 impl BatchIntake for Held {
@@ -78,6 +79,9 @@ impl BatchIntake for Held {
         Box::pin(async move {
             if self.full.load(Ordering::Relaxed) {
                 return Err(IntakeError::QueueFull);
+            }
+            if let Some(reason) = self.refusal.lock().clone() {
+                return Err(IntakeError::NotReady(reason));
             }
             let verify = |batch: Batch| {
                 let id = batch.id;
@@ -95,29 +99,59 @@ impl BatchIntake for Held {
 }
 
 /// Stands for the node's engine: what tests set is what it says.
-#[derive(Default)]
 pub(crate) struct Engine {
     pub(crate) fault: Mutex<Option<String>>,
-    pub(crate) offenders: Mutex<Vec<Offender>>,
+    /// Why batches are refused although there is no fault.
+    shortage: Mutex<Option<String>>,
+    pub(crate) status: Mutex<NodeStatus>,
     pub(crate) certificates: Mutex<BTreeMap<u64, Certificate>>,
 }
 
-impl StatusSource for Engine {
-    fn status(&self) -> NodeStatus {
-        NodeStatus {
-            peers: Vec::new(),
+impl Default for Engine {
+    fn default() -> Self {
+        let status = NodeStatus {
+            links: Vec::new(),
             view: 7,
+            leader: ValidatorId { cluster: 0, node: 0 },
             role: Role::Leader,
+            final_height: 0,
             quorum: 1,
             pool_batches: 0,
             duty: Duty::Votes,
             heard: 1,
-            offenders: self.offenders.lock().clone(),
+            is_quorum_heard: true,
+            offenders: Vec::new(),
+        };
+        Self {
+            fault: Mutex::default(),
+            shortage: Mutex::default(),
+            status: Mutex::new(status),
+            certificates: Mutex::default(),
         }
+    }
+}
+
+impl StatusSource for Engine {
+    fn status(&self) -> NodeStatus {
+        self.status.lock().clone()
     }
 
     fn fault(&self) -> Option<String> {
         self.fault.lock().clone()
+    }
+
+    fn not_ready(&self) -> Option<String> {
+        self.fault().or_else(|| self.shortage.lock().clone())
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic {
+            sent_frames: 1,
+            sent_bytes: 200,
+            received_frames: 3,
+            received_bytes: 400,
+            dropped_frames: 5,
+        }
     }
 
     fn files(&self) -> Vec<FileUse> {
@@ -152,8 +186,16 @@ impl Node {
     }
 
     pub(crate) async fn with_limits(limits: ApiLimits) -> Self {
+        Self::with(limits, topology(&[1])).await
+    }
+
+    /// The first validator of clusters of such sizes.
+    pub(crate) async fn in_clusters(sizes: &[u8]) -> Self {
+        Self::with(ApiLimits::default(), topology(sizes)).await
+    }
+
+    async fn with(limits: ApiLimits, topology: Topology) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let topology = topology();
         let ledger = open(&directory, &topology);
         let (head, watched) = watch::channel(0);
         let held = Arc::new(Held::default());
@@ -223,12 +265,13 @@ impl Node {
         self.head.send_replace(head.height + 1);
     }
 
-    /// Makes a certificate for the head. Its signature is none: whether it is true is not this crate's business.
+    /// Makes a certificate for the head, signed by all. Its signatures are none: whether it is true is not this crate's
+    /// business.
     fn finalize(&self) {
         let head = self.ledger.reader().header(self.ledger.head().height).unwrap().unwrap();
         let candidate = certificate::Candidate { view: head.view, height: head.height, block: head.id() };
         let vote = CertificateVote { from_view: head.view, signature: Signature([0x5e; 64]) };
-        let votes = [(ValidatorId { cluster: 0, node: 0 }, vote)];
+        let votes = self.topology.validators().map(|(signer, _)| (signer, vote));
         let certificate = Certificate::new(0, Certified::Finalization(candidate), votes).unwrap();
         self.engine.certificates.lock().insert(head.height, certificate);
     }
@@ -243,6 +286,13 @@ impl Node {
         self.held.full.store(true, Ordering::Relaxed);
     }
 
+    /// From now on too few validators are heard.
+    pub(crate) fn lose_quorum(&self, arithmetic: &str) {
+        *self.held.refusal.lock() = Some(arithmetic.to_owned());
+        *self.engine.shortage.lock() = Some(arithmetic.to_owned());
+        self.engine.status.lock().is_quorum_heard = false;
+    }
+
     /// Comes back when so many requests wait for a new head.
     pub(crate) async fn until_waiting(&self, requests: usize) {
         let all_wait = async {
@@ -254,14 +304,24 @@ impl Node {
     }
 }
 
-fn topology() -> Topology {
-    let validator = Validator {
-        name: "n1".into(),
-        vote_key: VoteKey([0xab; 32]),
-        net_key: NetKey([0xcd; 32]),
-        delegate: true,
+/// Clusters `c1`, `c2`, ... of such sizes. The validators are `n1`, `n2`, ...; the first of each cluster is a delegate.
+fn topology(sizes: &[u8]) -> Topology {
+    let mut count = 0;
+    let mut validator = |node| {
+        count += 1;
+        Validator {
+            name: format!("n{count}"),
+            vote_key: VoteKey([0xaa + count; 32]),
+            net_key: NetKey([0xcc + count; 32]),
+            delegate: node == 0,
+        }
     };
-    Topology::new(vec![Cluster { name: "c1".into(), validators: vec![validator] }]).unwrap()
+    let mut clusters = Vec::new();
+    for (at, size) in sizes.iter().enumerate() {
+        let validators = (0..*size).map(&mut validator).collect();
+        clusters.push(Cluster { name: format!("c{}", at + 1), validators });
+    }
+    Topology::new(clusters).unwrap()
 }
 
 fn open(directory: &tempfile::TempDir, topology: &Topology) -> Ledger {

@@ -22,6 +22,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// A connection to the node at a URL.
+    pub(super) fn new(url: String) -> Self {
+        Self { url }
+    }
+
     /// Gets a document. `path` begins with a slash.
     pub(super) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
         let url = self.url(path);

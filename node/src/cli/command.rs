@@ -8,7 +8,7 @@ use super::output::Stdout;
 use super::proof::{VerifyCertificate, VerifyProof};
 use super::{
     batch, bgt, block, completions, config, digest, genesis, init, keygen, peer, receipt, settings, start,
-    state, status, topology, transaction, verify,
+    state, status, testnet, topology, transaction, verify,
 };
 
 /// A permissioned blockchain ledger node.
@@ -32,6 +32,9 @@ enum Command {
     /// Make and inspect network files, from which block 0 is made.
     #[command(subcommand)]
     Genesis(genesis::Genesis),
+    /// A whole network on this machine, for trying out.
+    #[command(subcommand)]
+    Testnet(testnet::Testnet),
     /// Look at batches and submit them.
     Batch(batch::Batch),
     /// Look at blocks.
@@ -95,6 +98,7 @@ fn execute(command: Command, out: &mut dyn Write) -> Result<()> {
         Command::Config(config) => config.run(out),
         Command::Keygen(keygen) => keygen.run(out),
         Command::Genesis(genesis) => genesis.run(out),
+        Command::Testnet(testnet) => testnet.run(out),
         Command::Batch(batch) => batch.run(out),
         Command::Block(block) => block.run(out),
         Command::Transaction(transaction) => transaction.run(out),

@@ -16,7 +16,7 @@ pub(in crate::cli) enum Format {
 /// How one thing looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum DocumentFormat {
-    /// YAML.
+    /// What reads best: YAML, or text for people.
     Default,
     /// JSON.
     Json,
