@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use api::Cors;
+use ledger_types::ValidatorId;
 
+use super::peers::{format_peers, parse_endpoint, parse_peers};
 use super::settings::LogFormat;
 use crate::log;
 
@@ -12,6 +14,12 @@ use crate::log;
 pub(crate) enum Field<'a> {
     /// An IP address and a port.
     Address(&'a mut SocketAddr),
+    /// An IP address and a port, or none.
+    OptionalAddress(&'a mut Option<SocketAddr>),
+    /// A host and a port, or none.
+    Endpoint(&'a mut Option<String>),
+    /// Other validators, each with its host and port.
+    Peers(&'a mut Vec<(ValidatorId, String)>),
     /// A count or a size.
     Number(&'a mut usize),
     /// A time, written in milliseconds.
@@ -36,6 +44,9 @@ impl Field<'_> {
     pub(super) fn text(&self) -> String {
         match self {
             Self::Address(address) => address.to_string(),
+            Self::OptionalAddress(address) => address.map(|address| address.to_string()).unwrap_or_default(),
+            Self::Endpoint(endpoint) => endpoint.as_deref().unwrap_or_default().to_owned(),
+            Self::Peers(peers) => format_peers(peers),
             Self::Number(number) => number.to_string(),
             Self::Millis(time) => time.as_millis().to_string(),
             Self::Cors(Cors::Off) => "off".to_owned(),
@@ -53,9 +64,14 @@ impl Field<'_> {
     /// The reason, for people.
     pub(super) fn set(self, text: &str, range: &RangeInclusive<u64>) -> Result<(), String> {
         match self {
-            Self::Address(address) => {
-                *address = text.parse().map_err(|_| "it is IP:PORT, for example 127.0.0.1:8108")?;
+            Self::Address(address) => *address = parse_address(text)?,
+            Self::OptionalAddress(address) => {
+                *address = (!text.is_empty()).then(|| parse_address(text)).transpose()?;
             }
+            Self::Endpoint(endpoint) => {
+                *endpoint = (!text.is_empty()).then(|| parse_endpoint(text)).transpose()?;
+            }
+            Self::Peers(peers) => *peers = parse_peers(text)?,
             Self::Number(number) => {
                 let value = parse_number(text, range)?;
                 *number = usize::try_from(value).map_err(|_| "it is too large for this machine")?;
@@ -71,6 +87,10 @@ impl Field<'_> {
         }
         Ok(())
     }
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it is IP:PORT, for example 127.0.0.1:8108".to_owned())
 }
 
 fn parse_number(text: &str, range: &RangeInclusive<u64>) -> Result<u64, String> {

@@ -192,6 +192,21 @@ pub(crate) const KEYS: &[Key] = &[
         "Where the operator's routes listen; by default on loopback, 7 ports above the API.",
         |it| Field::Address(&mut it.admin),
     ),
+    Key::text(
+        "network.address",
+        "Where this node listens for the other validators; empty in a network of one.",
+        |it| Field::OptionalAddress(&mut it.network),
+    ),
+    Key::text(
+        "network.peers",
+        "The other validators by name, as c1-2=HOST:PORT,c2-1=HOST:PORT; hosts are DNS names or IP addresses.",
+        |it| Field::Peers(&mut it.peers),
+    ),
+    Key::text(
+        "network.advertise",
+        "The HOST:PORT that others are told instead of network.address, when they reach it by another one.",
+        |it| Field::Endpoint(&mut it.advertise),
+    ),
     Key::text("log.format", "How a line of the log looks: text or json.", |it| {
         Field::Format(&mut it.log.format)
     }),

@@ -10,6 +10,7 @@ mod field;
 mod file;
 mod keys;
 mod layers;
+mod peers;
 mod settings;
 mod source;
 mod template;
@@ -18,5 +19,6 @@ mod tests;
 
 pub(crate) use keys::KEYS;
 pub(crate) use layers::{Flag, Resolved, resolve, unknown_variables};
+pub(crate) use peers::parse_validator;
 pub(crate) use settings::{LogFormat, LogSettings, Settings};
 pub(crate) use template::template;

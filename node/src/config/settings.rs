@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use api::ApiLimits;
+use ledger_types::ValidatorId;
 
 /// The API's port of the first node of the first cluster.
 const API_PORT: u16 = 8108;
@@ -23,6 +24,12 @@ pub(crate) struct Settings {
     pub(crate) limits: ApiLimits,
     /// Where the routes for the operator listen.
     pub(crate) admin: SocketAddr,
+    /// Where other validators reach this one; none in a network of one.
+    pub(crate) network: Option<SocketAddr>,
+    /// The other validators, each as `HOST:PORT`.
+    pub(crate) peers: Vec<(ValidatorId, String)>,
+    /// The `HOST:PORT` that is shown to others instead of `network`.
+    pub(crate) advertise: Option<String>,
     /// The largest size of each LMDB file, GiB.
     pub(crate) map_gib: usize,
     /// What is logged, and how.
@@ -56,6 +63,9 @@ impl Default for Settings {
             tls_key: None,
             limits: ApiLimits::default(),
             admin: admin_beside(api),
+            network: None,
+            peers: Vec::new(),
+            advertise: None,
             map_gib: 64,
             log: LogSettings { format: LogFormat::Text, level: "info".to_owned() },
         }

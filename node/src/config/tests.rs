@@ -33,6 +33,11 @@ fn flag(key: &str, value: &str) -> Flag {
 fn others(key: &Key) -> [String; 3] {
     let texts = match key.name {
         "api.address" | "admin.address" => ["127.0.0.1:1", "0.0.0.0:2", "[::1]:3"],
+        "network.address" => ["127.0.0.1:1", "0.0.0.0:2", "[::1]:3"],
+        "network.peers" => {
+            ["c1-2=a:1", "c1-2=10.0.0.2:8102,c2-1=node-3.example:8201", "c65535-1=[fd00::2]:65535"]
+        }
+        "network.advertise" => ["node-1.example:8101", "10.0.0.1:1", "[::1]:3"],
         "api.cors" => ["any", "https://a.example", "https://a.example,http://b.example:1"],
         "log.format" => ["json", "json", "json"],
         "log.level" => ["warn", "off", "info,api=trace"],
@@ -137,6 +142,30 @@ fn values_out_of_range_are_refused_in_every_layer() {
         ("api.limits.ids", &["0", "-1", "100001", "0x7fffffffffffffffffffffff", ""][..]),
         ("store.map_gib", &["0", "4097", "99999999999999999999999999"]),
         ("api.address", &["localhost:1", "127.0.0.1", "127.0.0.1:70000", ""]),
+        ("network.address", &["localhost:1", "127.0.0.1", "8101", " "]),
+        (
+            "network.advertise",
+            &["8101", "host", "host:", ":1", "host:0", "host:65536", "host:+1", "a b:1", "::1:1"],
+        ),
+        (
+            "network.peers",
+            &[
+                ",",
+                "c1-2",
+                "c1-2=a",
+                "c1-2=a:1,",
+                "c0-1=a:1",
+                "c1-0=a:1",
+                "c01-1=a:1",
+                "c65536-1=a:1",
+                "1-1=a:1",
+                "c1=a:1",
+                "c1-2=a:1,c1-2=b:1",
+                "c1-2=a..b:1",
+                "c1-2=[::1:1",
+                "c1-2=tcp://a:1",
+            ],
+        ),
         ("log.format", &["JSON", "xml", ""]),
         ("log.level", &["inof", "info,", "a=b=c", "api=loud", ""]),
         ("api.cors", &["", "on", "a.example", "https://", "https://a/b", "https://a,"]),
@@ -174,6 +203,24 @@ fn the_operators_port_stands_beside_the_apis() {
 }
 
 #[test]
+fn peers_are_refused_by_their_names() {
+    let refusal =
+        |peers: &str| resolve(None, [], [flag("network.peers", peers)]).map(drop).unwrap_err().to_string();
+    for (peers, words) in [
+        ("c1-2=a:1,c1-3=b:1,c1-2=c:1", "c1-2 stands twice"),
+        ("c1-2=a:1,node3=b:1", "\"node3\" is not a validator's name"),
+        ("c1-2=a:1,c1-3=b:99999", "c1-3: \"b:99999\" is not HOST:PORT"),
+    ] {
+        assert!(refusal(peers).contains(words), "{}", refusal(peers));
+    }
+    let spaced = resolve(None, [], [flag("network.peers", "c1-2=a:1, c2-1=b.example:2")]).unwrap().settings;
+    let peers: Vec<String> =
+        spaced.peers.iter().map(|(peer, endpoint)| format!("{peer} {endpoint}")).collect();
+    assert_eq!(peers, ["c1-2 a:1", "c2-1 b.example:2"]);
+    assert!(resolve(None, [], [flag("network.peers", "")]).unwrap().settings.peers.is_empty());
+}
+
+#[test]
 fn misspelt_variables_are_named() {
     let names = ["DGT_API_ADRESS", "DGT_API_ADDRESS", "DGT_HOME", "PATH", "DGT_A"];
     let variables = names.map(|name| (name.to_owned(), String::new()));
@@ -193,7 +240,7 @@ proptest! {
     #[test]
     fn any_file_gives_settings_or_a_refusal(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
-        text in "(\\[?(api|limits|log|level|admin)[.\\]=\n ]{1,3}(\"[a-z]*\"|[0-9]{0,30})?\n?){0,6}",
+        text in "(\\[?(api|limits|log|level|admin|network|peers)[.\\]=\n ]{1,3}(\"[a-z]*\"|[0-9]{0,30})?\n?){0,6}",
     ) {
         let _ = resolve_file(bytes);
         let _ = resolve_file(text);
