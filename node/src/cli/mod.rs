@@ -27,6 +27,7 @@ mod start;
 mod state;
 mod status;
 mod submit;
+mod testnet;
 mod topology;
 mod transaction;
 mod verify;
