@@ -17,6 +17,11 @@ impl Home {
         Ok(Self { root })
     }
 
+    /// The folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.root
+    }
+
     /// Makes the folders that are not there.
     pub(crate) fn create(&self) -> Result<()> {
         for folder in ["etc", "keys", "data", "logs", "backup"] {
@@ -39,6 +44,16 @@ impl Home {
     /// Which life of this node runs or ran last: never part of a backup, so that a restored vote store is known as one.
     pub(crate) fn vote_generation_file(&self) -> PathBuf {
         self.keys().join("vote-generation")
+    }
+
+    /// The lock that a running node holds on its keys.
+    pub(crate) fn vote_lock(&self) -> PathBuf {
+        self.keys().join("vote.lock")
+    }
+
+    /// Where the log may go.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.root.join("logs")
     }
 
     /// The settings file.

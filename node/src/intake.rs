@@ -1,45 +1,56 @@
-//! The door for batches: signatures are verified here, once, on all cores; then the pool decides.
+//! The door for batches: signatures are verified here, once, on all cores; then the pool decides, and the peers get them.
 
 use std::sync::Arc;
 
 use api::{BatchIntake, IntakeError, Submission};
 use ledger::{AdmitError, Pool, Reader};
-use ledger_types::{Batch, BatchId, Verified};
-use rayon::prelude::*;
+use ledger_types::{Batch, BatchError, BatchId};
 use tokio::sync::Semaphore;
 
+use crate::batch_list;
+use crate::broadcast::Broadcast;
 use crate::clock::Clock;
 use crate::engine::EngineHandle;
 
-/// Takes batches from the API into the pool.
+/// Takes batches from the API into the pool and to the peers.
 pub(crate) struct Intake {
     pool: Arc<Pool>,
     reader: Reader,
     engine: EngineHandle,
+    broadcast: Arc<Broadcast>,
     clock: Clock,
     /// Submissions verified at the same time; more wait, so that none starves the others.
     verifying: Arc<Semaphore>,
 }
 
 impl Intake {
-    pub(crate) fn new(pool: Arc<Pool>, reader: Reader, engine: EngineHandle, clock: Clock) -> Self {
+    pub(crate) fn new(
+        pool: Arc<Pool>,
+        reader: Reader,
+        engine: EngineHandle,
+        broadcast: Arc<Broadcast>,
+        clock: Clock,
+    ) -> Self {
         let at_once = 2 * std::thread::available_parallelism().map_or(1, usize::from);
-        Self { pool, reader, engine, clock, verifying: Arc::new(Semaphore::new(at_once)) }
+        Self { pool, reader, engine, broadcast, clock, verifying: Arc::new(Semaphore::new(at_once)) }
     }
 
     async fn admit(&self, batches: Vec<Batch>) -> Result<(), IntakeError> {
-        if let Some(fault) = self.engine.refusal() {
-            return Err(IntakeError::NotReady(fault));
+        if let Some(reason) = self.engine.not_ready() {
+            return Err(IntakeError::NotReady(reason));
         }
         let stopped = |_| IntakeError::NotReady("the node is stopping".to_owned());
         let permit = self.verifying.clone().acquire_owned().await.map_err(stopped)?;
         let (pool, reader, engine) = (self.pool.clone(), self.reader.clone(), self.engine.clone());
+        let broadcast = self.broadcast.clone();
         let now_ms = self.clock.now().monotonic_ms;
         // All of it in one task that runs on when the client goes away: no batch is admitted and never proposed.
         let admitted = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let verified = verify(batches)?;
+            let verified = batch_list::verify(batches).map_err(invalid)?;
+            let prepared = broadcast.prepare(&verified);
             pool.admit(verified, &reader, now_ms).map_err(refusal)?;
+            broadcast.send(prepared);
             engine.pool_changed();
             Ok(())
         });
@@ -57,12 +68,8 @@ impl BatchIntake for Intake {
     }
 }
 
-fn verify(batches: Vec<Batch>) -> Result<Vec<Verified<Batch>>, IntakeError> {
-    let verify = |batch: Batch| {
-        let id = batch.id;
-        batch.verify().map_err(|error| IntakeError::Invalid { batch: id, reason: error.to_string() })
-    };
-    batches.into_par_iter().map(verify).collect()
+fn invalid((batch, error): (BatchId, BatchError)) -> IntakeError {
+    IntakeError::Invalid { batch, reason: error.to_string() }
 }
 
 fn refusal(error: AdmitError) -> IntakeError {

@@ -1,6 +1,8 @@
 //! `dgt`: a permissioned ledger node and its tools.
 #![forbid(unsafe_code)]
 
+mod batch_list;
+mod broadcast;
 mod cli;
 mod clock;
 mod config;
@@ -9,7 +11,11 @@ mod home;
 mod intake;
 mod keys;
 mod log;
+mod network;
+mod peers;
 mod status;
+#[cfg(test)]
+mod testing;
 mod wiring;
 
 use std::process::ExitCode;

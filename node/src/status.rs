@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use api::{Duty, FinalitySource, LogLevels, NodeStatus, Offender, Role, StatusSource};
-use consensus::{Record, RecordKey};
+use api::{Duty, FinalitySource, Link, LogLevels, NodeStatus, Offender, Role, StatusSource, Traffic};
 use ledger::reader::{FileUse, ReadError};
 use ledger::{Ledger, Pool};
 use ledger_types::Topology;
 use ledger_types::certificate::Certificate;
 
-use crate::engine::EngineHandle;
+use crate::engine::{self, EngineHandle};
 use crate::log::LogLevel;
+use crate::network::{LinkState, Links};
 
-/// Answers from the engine and the pool.
+/// Answers from the engine, the pool and the links.
 pub(crate) struct EngineStatus {
     pub(crate) engine: EngineHandle,
     pub(crate) pool: Arc<Pool>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) quorum: u32,
+    pub(crate) links: Links,
 }
 
 impl EngineStatus {
@@ -26,9 +27,10 @@ impl EngineStatus {
         pool: Arc<Pool>,
         ledger: Arc<Ledger>,
         topology: &Topology,
+        links: Links,
     ) -> Self {
         let votes = consensus::Quorum::new(topology.shape()).flat_quorum();
-        Self { engine, pool, ledger, quorum: u32::try_from(votes).unwrap_or(u32::MAX) }
+        Self { engine, pool, ledger, quorum: u32::try_from(votes).unwrap_or(u32::MAX), links }
     }
 }
 
@@ -44,10 +46,17 @@ impl StatusSource for EngineStatus {
             validator: evidence.offender().to_string(),
             view: evidence.view().to_string(),
         };
+        let link = |link: LinkState| Link {
+            validator: link.peer,
+            endpoint: format!("tcp://{}", link.address),
+            is_up: link.is_up,
+        };
         NodeStatus {
-            peers: Vec::new(),
+            links: self.links.states().into_iter().map(link).collect(),
             view: status.view,
+            leader: status.leader,
             role,
+            final_height: status.final_height,
             quorum: self.quorum,
             pool_batches: self.pool.size().0,
             duty: match status.duty {
@@ -58,12 +67,28 @@ impl StatusSource for EngineStatus {
                 consensus::Duty::Observes => Duty::Observes,
             },
             heard: status.heard,
+            is_quorum_heard: status.is_quorum_heard,
             offenders: self.engine.evidence().iter().map(offender).collect(),
         }
     }
 
     fn fault(&self) -> Option<String> {
         self.engine.refusal()
+    }
+
+    fn not_ready(&self) -> Option<String> {
+        self.engine.not_ready()
+    }
+
+    fn traffic(&self) -> Traffic {
+        let totals = self.links.totals();
+        Traffic {
+            sent_frames: totals.sent_frames,
+            sent_bytes: totals.sent_bytes,
+            received_frames: totals.received_frames,
+            received_bytes: totals.received_bytes,
+            dropped_frames: totals.dropped_frames,
+        }
     }
 
     fn files(&self) -> Vec<FileUse> {
@@ -77,15 +102,7 @@ pub(crate) struct Certificates(pub(crate) Arc<Ledger>);
 
 impl FinalitySource for Certificates {
     fn finalization(&self, height: u64) -> Result<Option<Certificate>, ReadError> {
-        let (file, key) = (self.0.consensus(), RecordKey::FinalizedAt { height }.encode());
-        let Some(value) = file.get(&key)? else { return Ok(None) };
-        let damaged = |reason: &dyn std::fmt::Display| {
-            ReadError::damaged(file.file().name(), format!("finalization of height {height}"), reason)
-        };
-        match Record::decode(&key, value).map_err(|error| damaged(&error))? {
-            Record::FinalizedAt { certificate, .. } => Ok(Some(certificate)),
-            _ => Err(damaged(&"another record stands in its place")),
-        }
+        engine::finalization(self.0.consensus(), height)
     }
 }
 

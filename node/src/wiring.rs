@@ -19,13 +19,16 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::broadcast::Broadcast;
 use crate::clock::{self, Clock};
 use crate::config::Settings;
-use crate::engine::{Engine, Parts};
+use crate::engine::{Engine, Parts, PeerInbox};
 use crate::home::Home;
 use crate::intake::Intake;
 use crate::keys::KeyFiles;
 use crate::log::LogLevel;
+use crate::network::{self, Links};
+use crate::peers::{endpoint, network_config};
 use crate::status::{Certificates, EngineStatus};
 
 /// Connections to the admin port at the same time.
@@ -53,7 +56,8 @@ pub(crate) struct Node {
     own: ValidatorId,
     vote_key: PrivateKey,
     timing: Timing,
-    limits: ApiLimits,
+    settings: Settings,
+    links: Option<network::Config>,
     ledger: Ledger,
     listener: std::net::TcpListener,
     tls: Option<Tls>,
@@ -80,31 +84,28 @@ impl Node {
     pub(crate) fn open(settings: &NodeSettings) -> Result<Self> {
         let home = Home::new(&settings.home)?;
         home.create()?;
-        let key_lock = FileLock::take(&home.keys().join("vote.lock"))?;
+        let key_lock = FileLock::take(&home.vote_lock())?;
         let (vote_key, is_new) = node_key(&home, "vote")?;
-        node_key(&home, "net")?;
+        let (net_key, _) = node_key(&home, "net")?;
         let network = network_file(&home, settings)?;
         let genesis = network.genesis()?;
         let own = genesis.topology.find(&VoteKey(ed25519(&vote_key)?)).with_context(|| {
             format!("the vote key in {} is not in the network's topology", home.keys().display())
         })?;
-        let validators = genesis.topology.validators().count();
-        if validators > 1 {
-            bail!("the network has {validators} validators; this version of dgt runs networks of one");
-        }
+        let links = network_config(&settings.own, &genesis, own, net_key)?;
         let tls = tls_of(settings)?;
         // Before the ledger: a port that is taken is found out in no time.
         let (listener, admin) = (listen(settings.own.api)?, listen(settings.own.admin)?);
         let ledger = open_ledger(&home.data(), &genesis, settings.own.map_gib << 30, settings.rebuild)?;
         let timing = timing_of(&ledger)?;
-        let limits = settings.own.limits.clone();
         Ok(Self {
             home,
             genesis,
             own,
             vote_key,
             timing,
-            limits,
+            settings: settings.own.clone(),
+            links,
             ledger,
             listener,
             admin,
@@ -124,6 +125,13 @@ impl Node {
             let _runtime = runtime.enter();
             (TcpListener::from_std(self.listener)?, TcpListener::from_std(self.admin)?)
         };
+        let (links, network) = match self.links {
+            None => (Links::none(), None),
+            Some(config) => {
+                let (links, network) = runtime.block_on(network::open(config))?;
+                (links, Some(network))
+            }
+        };
         let (pool, clock) = (Arc::new(Pool::new()), Clock::start());
         let engine = Engine::start(Parts {
             ledger: ledger.clone(),
@@ -133,6 +141,7 @@ impl Node {
             vote_key: self.vote_key,
             timing: self.timing,
             clock,
+            links: links.clone(),
             vote_generation: self.home.vote_generation_file(),
             operator: self.operator,
         })?;
@@ -140,10 +149,16 @@ impl Node {
             engine.stop();
             return Err(fault);
         }
+        let broadcast = Arc::new(Broadcast::new(links.clone(), pool.clone()));
+        let network = network.map(|network| {
+            let _runtime = runtime.enter();
+            let (engine, reader) = (engine.handle(), ledger.reader());
+            network.start(PeerInbox::new(engine, pool.clone(), reader, broadcast.clone(), clock))
+        });
         let api = listener.local_addr()?;
         let state = ApiState {
             reader: ledger.reader(),
-            intake: Arc::new(Intake::new(pool.clone(), ledger.reader(), engine.handle(), clock)),
+            intake: Arc::new(Intake::new(pool.clone(), ledger.reader(), engine.handle(), broadcast, clock)),
             head: engine.head(),
             finality: Arc::new(Certificates(ledger.clone())),
             status: Arc::new(EngineStatus::new(
@@ -151,10 +166,11 @@ impl Node {
                 pool,
                 ledger.clone(),
                 &self.genesis.topology,
+                links,
             )),
             metrics: Arc::default(),
             description: Arc::new(NodeDescription {
-                endpoint: format!("tcp://{api}"),
+                endpoint: endpoint(&self.settings, api),
                 name: self.own.to_string(),
                 network_id: self.genesis.network_id,
                 topology: self.genesis.topology.clone(),
@@ -181,10 +197,13 @@ impl Node {
         });
         let doors = Doors {
             admin: (admin, api::admin_router(state.clone(), Arc::new(log_level))),
-            api: (listener, api::router(state, self.limits.clone())),
+            api: (listener, api::router(state, self.settings.limits.clone())),
             tls: self.tls,
         };
-        let served = runtime.block_on(serve(doors, &self.limits, &engine, signals));
+        let served = runtime.block_on(serve(doors, &self.settings.limits, &engine, signals));
+        if let Some(network) = network {
+            network.cancel();
+        }
         // Requests that still read the ledger end before it is closed.
         drop(runtime);
         let fault = engine.handle().fault();
@@ -316,11 +335,13 @@ fn timing_of(ledger: &Ledger) -> Result<Timing> {
     Ok(Timing { delta_ms, delta_max_ms, ..Timing::LAN })
 }
 
-fn node_key(home: &Home, name: &str) -> Result<(PrivateKey, bool)> {
+/// A key of a node, made when it is not there. The flag tells whether it is new.
+pub(crate) fn node_key(home: &Home, name: &str) -> Result<(PrivateKey, bool)> {
     KeyFiles::new(&home.keys(), name).read_or_make(Curve::Ed25519)
 }
 
-fn ed25519(key: &PrivateKey) -> Result<[u8; 32]> {
+/// A node's public key.
+pub(crate) fn ed25519(key: &PrivateKey) -> Result<[u8; 32]> {
     match key.public_key() {
         PublicKey::Ed25519(bytes) => Ok(bytes),
         PublicKey::Secp256k1(_) => bail!("a node's keys are ed25519 keys"),

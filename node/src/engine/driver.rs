@@ -7,17 +7,21 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use consensus::store::VoteStore as _;
-use consensus::{Change, Effect, Input, PersistId, Replica};
+use consensus::{Change, Effect, Input, PersistId, Replica, VerifiedMessage};
 use ledger::store::StoreError;
 use ledger::{Ledger, Pool};
+use ledger_types::ValidatorId;
 use parking_lot::Mutex;
 
 use super::Shown;
+use super::answers::{Question, Questions};
 use super::committer::Decided;
 use super::executor::Task;
+use super::inbox::Permit;
 use super::pulse::Fault;
 use super::vote_store::LedgerVotes;
 use crate::clock::Clock;
+use crate::network::Links;
 
 /// Inputs taken in one turn, so that a flood of them cannot put off the sync that answers wait for.
 const INPUTS_PER_TURN: usize = 256;
@@ -26,6 +30,15 @@ const INPUTS_PER_TURN: usize = 256;
 pub(crate) enum Event {
     /// Something for the replica.
     Input(Box<Input>),
+    /// What a peer said.
+    Message {
+        /// Whose link it came over.
+        from: ValidatorId,
+        /// The message.
+        message: Box<VerifiedMessage>,
+        /// Held until the message is handled: until then it counts as waiting.
+        permit: Permit,
+    },
     /// The pool may have a batch to propose.
     PoolChanged,
     /// The node stops.
@@ -40,16 +53,20 @@ pub(super) struct Driver {
     pub(super) clock: Clock,
     pub(super) work: Sender<Task>,
     pub(super) decided: Sender<Decided>,
+    pub(super) questions: Questions,
+    pub(super) links: Links,
     pub(super) shown: Arc<Mutex<Shown>>,
     pub(super) fault: Arc<Fault>,
 }
 
-/// What one turn has to write before it ends.
+/// What one turn has to handle, and to write before it ends.
 #[derive(Default)]
 struct Turn {
     persists: Vec<PersistId>,
     changes: Vec<Change>,
     inputs: VecDeque<Input>,
+    /// Of the peers' messages among the inputs.
+    permits: Vec<Permit>,
 }
 
 impl Driver {
@@ -101,6 +118,10 @@ impl Driver {
                         Event::Stop => return None,
                         Event::PoolChanged => pool_changed = true,
                         Event::Input(input) => turn.inputs.push_back(*input),
+                        Event::Message { from, message, permit } => {
+                            turn.inputs.push_back(Input::Message { from, message: *message });
+                            turn.permits.push(permit);
+                        }
                     }
                 }
                 if pool_changed {
@@ -141,9 +162,8 @@ impl Driver {
                 Effect::BuildProposal { view, parent, height: _, time_ms, allow_empty } => {
                     self.give(Task::Build { view, parent, time_ms, allow_empty })?;
                 }
-                // Nobody else proposes here, so no peer's entries are needed (see `Send`).
-                Effect::CheckProposal { header, refs, entries: _ } => {
-                    self.give(Task::Check { header, refs })?;
+                Effect::CheckProposal { header, refs, entries } => {
+                    self.give(Task::Check { header, refs, entries })?;
                 }
                 Effect::CheckStored { header, body } => self.give(Task::CheckStored { header, body })?,
                 Effect::Commit { block, header, certificate: _ } => {
@@ -151,8 +171,11 @@ impl Driver {
                     self.decided.send(decided).context("the committer stopped")?;
                 }
                 Effect::Abandon { block } => self.ledger.forget(&block),
-                // Without a network there is nobody else: the committee has one member (see `wiring`).
-                Effect::Send { .. } | Effect::SendEntries { .. } | Effect::SendRun { .. } => {}
+                Effect::Send { to, message } => self.links.send(to, &message),
+                Effect::SendEntries { to, block, indices } => {
+                    self.questions.ask(to, Question::Entries { block, indices });
+                }
+                Effect::SendRun { to, from_height } => self.questions.ask(to, Question::Run { from_height }),
                 Effect::EnterView { view, leader } => tracing::debug!(view, %leader, "view entered"),
                 Effect::Halt { reason, .. } => anyhow::bail!("consensus halted: {reason}"),
             }

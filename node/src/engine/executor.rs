@@ -1,17 +1,20 @@
 //! The execution thread: builds this node's proposals and checks those of others.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
 use bytes::Bytes;
 use consensus::{Committee, Input};
 use ledger::execute::{Executed, ProposedEntry, Slot};
-use ledger::{Ledger, LedgerError, Pool, roots};
-use ledger_types::{Batch, Block, BlockHeader, BlockId, Entry, ValidatorId};
+use ledger::{AdmitError, Ledger, LedgerError, Pool, roots};
+use ledger_types::{Batch, BatchId, Block, BlockHeader, BlockId, Entry, ValidatorId, Verified};
 
 use super::driver::Event;
 use super::pulse::Fault;
 use super::{refs, take_all};
+use crate::batch_list;
+use crate::clock::Clock;
 
 /// Transactions of one block at most: keeps execution well within a view.
 const TRANSACTIONS_PER_BLOCK: usize = 2_000;
@@ -22,10 +25,18 @@ const CANDIDATES_PER_BLOCK: usize = 4_000;
 pub(super) enum Task {
     /// Build a proposal of this node.
     Build { view: u64, parent: BlockId, time_ms: u64, allow_empty: bool },
-    /// Assemble and check somebody else's proposal.
-    Check { header: BlockHeader, refs: Bytes },
+    /// Assemble and check somebody else's proposal, with entries that a peer sent.
+    Check { header: BlockHeader, refs: Bytes, entries: Bytes },
     /// Check a block whose body was stored before a restart.
     CheckStored { header: BlockHeader, body: Bytes },
+}
+
+/// How assembling a proposal ended.
+enum Assembled {
+    /// With all of its entries.
+    Whole(Vec<ProposedEntry>),
+    /// The batches of these places are not here; none: the refs are not this block's.
+    Missing(Vec<u32>),
 }
 
 pub(super) struct Executor {
@@ -33,6 +44,7 @@ pub(super) struct Executor {
     pub(super) pool: Arc<Pool>,
     pub(super) committee: Arc<Committee>,
     pub(super) own: ValidatorId,
+    pub(super) clock: Clock,
     pub(super) answers: Sender<Event>,
     pub(super) fault: Arc<Fault>,
 }
@@ -60,7 +72,7 @@ impl Executor {
                 let answer = self.build(view, parent, time_ms, allow_empty)?;
                 self.answer(answer);
             }
-            Task::Check { header, refs } => self.check(&header, refs)?,
+            Task::Check { header, refs, entries } => self.check(&header, refs, entries)?,
             Task::CheckStored { header, body } => self.check_stored(&header, body)?,
         }
         Ok(())
@@ -96,11 +108,11 @@ impl Executor {
         })
     }
 
-    fn check(&self, header: &BlockHeader, refs: Bytes) -> Result<(), LedgerError> {
+    fn check(&self, header: &BlockHeader, refs: Bytes, entries: Bytes) -> Result<(), LedgerError> {
         let block = header.id();
-        let entries = match self.assemble(header, refs) {
-            Ok(entries) => entries,
-            Err(missing) => {
+        let entries = match self.assemble(header, refs, entries)? {
+            Assembled::Whole(entries) => entries,
+            Assembled::Missing(missing) => {
                 self.answer(Input::ProposalMissing { block, missing });
                 return Ok(());
             }
@@ -120,23 +132,54 @@ impl Executor {
         Ok(())
     }
 
-    /// The proposal's batches from the pool; or the places of those that are not there, none if the list is not one.
-    fn assemble(&self, header: &BlockHeader, refs: Bytes) -> Result<Vec<ProposedEntry>, Vec<u32>> {
-        let refs = refs::decode(refs, header.entry_count).map_err(|_| Vec::new())?;
-        let (mut entries, mut missing) = (Vec::new(), Vec::new());
+    /// Looks for the proposal's batches in the pool and in what a peer sent.
+    fn assemble(&self, header: &BlockHeader, refs: Bytes, entries: Bytes) -> Result<Assembled, LedgerError> {
+        let Ok(refs) = refs::decode(refs, header.entry_count) else {
+            return Ok(Assembled::Missing(Vec::new()));
+        };
+        let mut batches: HashMap<BatchId, Arc<Verified<Batch>>> =
+            refs.iter().filter_map(|entry| Some((entry.batch, self.pool.get(&entry.batch)?))).collect();
+        let wanted = refs.iter().map(|entry| entry.batch).filter(|id| !batches.contains_key(id)).collect();
+        let sent = self.verified(entries, wanted)?;
+        batches.extend(sent.into_iter().map(|batch| (batch.id, Arc::new(batch))));
+        let (mut assembled, mut missing) = (Vec::new(), Vec::new());
         for (index, entry) in (0u32..).zip(refs) {
-            match self.pool.get(&entry.batch) {
-                Some(batch) => entries.push(ProposedEntry { batch, rejection: entry.rejection }),
+            match batches.get(&entry.batch) {
+                Some(batch) => {
+                    assembled.push(ProposedEntry { batch: batch.clone(), rejection: entry.rejection });
+                }
                 None => missing.push(index),
             }
         }
         if !missing.is_empty() {
-            return Err(missing);
+            return Ok(Assembled::Missing(missing));
         }
         // Its proposer may have signed refs that are not this block's; others may have the right ones.
         let is_its_list =
-            roots::of_entries(&entries.iter().map(proposed).collect::<Vec<_>>()) == header.entries_root;
-        if is_its_list { Ok(entries) } else { Err(Vec::new()) }
+            roots::of_entries(&assembled.iter().map(proposed).collect::<Vec<_>>()) == header.entries_root;
+        Ok(if is_its_list { Assembled::Whole(assembled) } else { Assembled::Missing(Vec::new()) })
+    }
+
+    /// Those of a peer's batches that are wanted. The pool has them too from now on, as far as there is room: this
+    /// block may lose its view, and a peer that answers in parts is not asked for a part twice.
+    fn verified(
+        &self,
+        sent: Bytes,
+        mut wanted: HashSet<BatchId>,
+    ) -> Result<Vec<Verified<Batch>>, LedgerError> {
+        if wanted.is_empty() || sent.is_empty() {
+            return Ok(Vec::new());
+        }
+        // What is no batch, or is signed by nobody, is as good as not sent.
+        let mut batches = batch_list::decode(sent).unwrap_or_default();
+        batches.retain(|batch| wanted.remove(&batch.id));
+        let verified = batch_list::verify(batches).unwrap_or_default();
+        match self.pool.admit(verified.clone(), &self.ledger.reader(), self.clock.now().monotonic_ms) {
+            Ok(()) => self.tell(Event::PoolChanged),
+            Err(AdmitError::Full { .. }) => {}
+            Err(AdmitError::Store(error)) => return Err(error.into()),
+        }
+        Ok(verified)
     }
 
     /// The body was checked before it was stored, or a quorum did so: its rejections stand.
@@ -162,8 +205,12 @@ impl Executor {
     }
 
     fn answer(&self, input: Input) {
+        self.tell(input.into());
+    }
+
+    fn tell(&self, event: Event) {
         // A stopped driver needs no answer.
-        let _ = self.answers.send(input.into());
+        let _ = self.answers.send(event);
     }
 }
 

@@ -1,14 +1,19 @@
 //! Owns the consensus thread and performs its effects, in order: this is the only shell around the replica.
 //!
-//! Three threads, one way: the *driver* feeds the replica and syncs the consensus file; the *executor* builds and checks
-//! blocks; the *committer* writes decided blocks and shows the new head. The driver never waits for the other two.
+//! Four threads, one way: the *driver* feeds the replica and syncs the consensus file; the *executor* builds and checks
+//! blocks; the *committer* writes decided blocks and shows the new head; the *answerer* reads what peers ask for. The
+//! driver never waits for the others. What peers say comes by the *inbox*, from the network's threads.
 
+mod answers;
 mod committer;
 mod driver;
 mod executor;
+mod inbox;
 mod pulse;
 mod recovery;
 mod refs;
+#[cfg(test)]
+mod tests;
 mod vote_store;
 
 use std::path::PathBuf;
@@ -26,8 +31,11 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::network::Links;
+pub(crate) use inbox::PeerInbox;
 use pulse::Fault;
 use vote_store::LedgerVotes;
+pub(crate) use vote_store::finalization;
 
 /// What the engine works on.
 pub(crate) struct Parts {
@@ -38,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) vote_key: PrivateKey,
     pub(crate) timing: Timing,
     pub(crate) clock: Clock,
+    /// The way to the other validators.
+    pub(crate) links: Links,
     /// The file beside the keys that tells which life of this node ran last.
     pub(crate) vote_generation: PathBuf,
     /// What the operator says about the consensus file.
@@ -47,6 +57,7 @@ pub(crate) struct Parts {
 /// The running engine.
 pub(crate) struct Engine {
     inputs: Sender<driver::Event>,
+    committee: Arc<Committee>,
     shown: Arc<Mutex<Shown>>,
     doubt: Option<String>,
     fault: Arc<Fault>,
@@ -73,6 +84,7 @@ impl Shown {
 #[derive(Clone)]
 pub(crate) struct EngineHandle {
     inputs: Sender<driver::Event>,
+    committee: Arc<Committee>,
     shown: Arc<Mutex<Shown>>,
     /// Why the node could not vote when it started.
     doubt: Option<String>,
@@ -112,12 +124,21 @@ impl EngineHandle {
         };
         self.fault.get().or_else(doubt)
     }
+
+    /// Why the node takes no batches now, if so: it does not take part, or nothing could decide them.
+    pub(crate) fn not_ready(&self) -> Option<String> {
+        self.refusal().or_else(|| {
+            let status = self.status();
+            (!status.is_quorum_heard).then(|| below_quorum(status.heard, &self.committee))
+        })
+    }
 }
 
 impl Engine {
     /// Restores the replica from the consensus file and starts the threads.
     pub(crate) fn start(parts: Parts) -> Result<Self> {
-        let Parts { ledger, pool, topology, own, vote_key, timing, clock, vote_generation, operator } = parts;
+        let Parts { ledger, pool, topology, own, vote_key, timing, clock, links, vote_generation, operator } =
+            parts;
         let (inputs, events) = channel();
         let (work, tasks) = channel();
         let (decided, commits) = channel();
@@ -141,6 +162,7 @@ impl Engine {
         let (replica, effects) = Replica::restore(params, Box::new(signer), records, tip, clock.now());
         let replica_shown = Arc::new(Mutex::new(Shown::of(&replica)));
 
+        let (questions, answerer) = answers::Answerer::new(ledger.clone(), pool.clone(), links.clone());
         let driver = driver::Driver {
             replica,
             votes,
@@ -149,14 +171,17 @@ impl Engine {
             clock,
             work,
             decided,
+            questions,
+            links,
             shown: replica_shown.clone(),
             fault: fault.clone(),
         };
         let executor = executor::Executor {
             ledger: ledger.clone(),
             pool: pool.clone(),
-            committee,
+            committee: committee.clone(),
             own,
+            clock,
             answers: inputs.clone(),
             fault: fault.clone(),
         };
@@ -172,14 +197,16 @@ impl Engine {
             spawn("consensus", move || driver.run(&events, effects))?,
             spawn("execute", move || executor.run(&tasks))?,
             spawn("commit", move || committer.run(&commits))?,
+            spawn("answer", move || answerer.run())?,
         ];
-        Ok(Self { inputs, shown: replica_shown, doubt, fault, head, recovered_height, threads })
+        Ok(Self { inputs, committee, shown: replica_shown, doubt, fault, head, recovered_height, threads })
     }
 
     /// A handle on the engine.
     pub(crate) fn handle(&self) -> EngineHandle {
         EngineHandle {
             inputs: self.inputs.clone(),
+            committee: self.committee.clone(),
             shown: self.shown.clone(),
             doubt: self.doubt.clone(),
             fault: self.fault.clone(),
@@ -217,6 +244,20 @@ impl Engine {
             }
         }
     }
+}
+
+/// How many validators are heard, and how many are needed.
+fn below_quorum(heard: usize, committee: &Committee) -> String {
+    let (quorum, count) = (committee.quorum(), committee.topology().validators().count());
+    let needed = quorum.flat_quorum();
+    let until = match needed.saturating_sub(heard) {
+        0 => format!("those of {} clusters are enough each", quorum.cluster_quorum()),
+        1 => "another is back".to_owned(),
+        more => format!("{more} more are back"),
+    };
+    format!(
+        "{heard} of {count} validators are heard and {needed} must vote (the quorum): writes wait until {until}; reads go on"
+    )
 }
 
 fn tip_of(ledger: &Ledger) -> Result<Tip> {

@@ -7,10 +7,11 @@ use anyhow::{Context as _, Result};
 use consensus::guard::{Incarnation, Standing, Start};
 use consensus::record::ARCHIVE_TAG;
 use consensus::store::{Loaded, Operator, VoteStore, begin};
-use consensus::{Change, Record};
+use consensus::{Change, Record, RecordKey};
 use data_encoding::HEXLOWER;
 use ledger::Ledger;
-use ledger::store::StoreError;
+use ledger::store::{ConsensusFile, StoreError};
+use ledger_types::certificate::Certificate;
 
 use crate::keys::write_line;
 
@@ -69,6 +70,22 @@ pub(super) fn doubt(start: &Start, loaded: &Loaded) -> Option<String> {
                 .to_owned(),
         ),
         Standing::Current | Standing::Unproven | Standing::Old => None,
+    }
+}
+
+/// The finalization of the block at a height, or of the nearest descendant that had one here.
+///
+/// # Errors
+/// When the file cannot be read or the record is damaged.
+pub(crate) fn finalization(file: &ConsensusFile, height: u64) -> Result<Option<Certificate>, StoreError> {
+    let key = RecordKey::FinalizedAt { height }.encode();
+    let Some(value) = file.get(&key)? else { return Ok(None) };
+    let damaged = |reason: &dyn std::fmt::Display| {
+        StoreError::damaged(file.file().name(), format!("finalization of height {height}"), reason)
+    };
+    match Record::decode(&key, value).map_err(|error| damaged(&error))? {
+        Record::FinalizedAt { certificate, .. } => Ok(Some(certificate)),
+        _ => Err(damaged(&"another record stands in its place")),
     }
 }
 

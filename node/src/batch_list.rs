@@ -1,0 +1,76 @@
+//! Batches on their way from node to node: their stored forms, one after the other.
+
+use bytes::Bytes;
+use ledger_types::codec::{Reader, Writer};
+use ledger_types::{Batch, BatchError, BatchId, Verified};
+use rayon::prelude::*;
+
+/// Encodes batches.
+pub(crate) fn encode<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> Bytes {
+    let mut writer = Writer::new();
+    batches.into_iter().for_each(|batch| batch.encode(&mut writer));
+    writer.finish().into()
+}
+
+/// Decodes batches. No signature is checked.
+///
+/// # Errors
+/// When the bytes are not batches, or one breaks a structural rule.
+pub(crate) fn decode(bytes: Bytes) -> Result<Vec<Batch>, BatchError> {
+    let len = bytes.len();
+    let mut reader = Reader::new(bytes);
+    let (mut batches, mut read) = (Vec::new(), 0);
+    while read < len {
+        let batch = Batch::decode(&mut reader)?;
+        read += batch.encoded_len();
+        batches.push(batch);
+    }
+    reader.finish()?;
+    Ok(batches)
+}
+
+/// Verifies every signature, on all cores.
+///
+/// # Errors
+/// The first batch found with a signature that does not verify, and why.
+pub(crate) fn verify(batches: Vec<Batch>) -> Result<Vec<Verified<Batch>>, (BatchId, BatchError)> {
+    let verify = |batch: Batch| {
+        let id = batch.id;
+        batch.verify().map_err(|error| (id, error))
+    };
+    batches.into_par_iter().map(verify).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use bytes::Bytes;
+
+    use super::{decode, encode, verify};
+    use crate::testing::{batch, forged, large_batch};
+
+    #[test]
+    fn batches_read_back_and_nothing_else_does() {
+        let batches = [batch(1), large_batch(2, 3), batch(3)];
+        let bytes = encode(batches.iter().map(|batch| &**batch));
+        let read = decode(bytes.clone()).unwrap();
+        assert!(read.iter().map(|batch| batch.id).eq(batches.iter().map(|batch| batch.id)));
+        assert_eq!(encode(&read), bytes);
+        let ends: Vec<usize> = batches.iter().map(|batch| batch.encoded_len()).collect();
+        let whole = [0, ends[0], ends[0] + ends[1]];
+        for cut in (0..bytes.len()).filter(|cut| !whole.contains(cut)) {
+            assert!(decode(bytes.slice(..cut)).is_err(), "cut at {cut}");
+        }
+        assert!(decode(Bytes::from_static(&[0xff; 200])).is_err());
+    }
+
+    #[test]
+    fn a_batch_that_says_what_nobody_signed_is_named() {
+        let (good, other) = (batch(1), batch(2));
+        let list = encode([&*good, &forged(&other)]);
+        let (id, _) = verify(decode(list).unwrap()).unwrap_err();
+        assert_eq!(id, other.id);
+        assert_eq!(verify(vec![good.clone().into_inner()]).unwrap()[0].id, good.id);
+    }
+}

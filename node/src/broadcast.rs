@@ -1,0 +1,178 @@
+//! The batches that clients gave to this node go to all others: at once, and again to who was away.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use consensus::Recipients;
+use ledger::Pool;
+use ledger_types::limits::{BATCHES_PER_LIST, POOL_BATCHES};
+use ledger_types::{Batch, BatchId, ValidatorId, Verified};
+use parking_lot::Mutex;
+
+use crate::batch_list;
+use crate::network::{Links, Way};
+
+/// Bytes of batches in one frame; a larger batch has a frame of its own.
+const FRAME_BYTES: usize = 1 << 20;
+/// Bytes of pending batches after which a peer whose link comes up gets no more.
+const RESENT_BYTES: usize = 4 << 20;
+
+/// Sends batches of this node's clients to its peers.
+pub(crate) struct Broadcast {
+    links: Links,
+    has_peers: bool,
+    pool: Arc<Pool>,
+    /// What clients gave, by arrival; decided ones leave when it has grown.
+    given: Mutex<VecDeque<BatchId>>,
+}
+
+impl Broadcast {
+    /// For the batches of a pool.
+    pub(crate) fn new(links: Links, pool: Arc<Pool>) -> Self {
+        let has_peers = !links.states().is_empty();
+        Self { links, has_peers, pool, given: Mutex::default() }
+    }
+
+    /// What has to be sent of batches that are about to be admitted.
+    pub(crate) fn prepare(&self, batches: &[Verified<Batch>]) -> Prepared {
+        let frames = if self.has_peers { frames(batches.iter().map(|batch| &**batch)) } else { Vec::new() };
+        Prepared { ids: batches.iter().map(|batch| batch.id).collect(), frames }
+    }
+
+    /// Sends admitted batches to all peers, and remembers them for those that are away.
+    pub(crate) fn send(&self, prepared: Prepared) {
+        if !self.has_peers {
+            return;
+        }
+        // Remembered first: whoever links up in between gets them twice rather than never.
+        self.remember(prepared.ids);
+        for frame in prepared.frames {
+            self.links.put(Recipients::Others, Way::Batches, &frame);
+        }
+    }
+
+    /// Sends a peer the oldest batches that clients gave to this node and that are pending.
+    pub(crate) fn resend(&self, peer: ValidatorId) {
+        for frame in frames(self.oldest_pending().iter().map(|batch| &***batch)) {
+            self.links.put(Recipients::One(peer), Way::Batches, &frame);
+        }
+    }
+
+    fn oldest_pending(&self) -> Vec<Arc<Verified<Batch>>> {
+        let given = self.given.lock();
+        let pending = given.iter().filter_map(|id| self.pool.get(id));
+        pending
+            .scan(0, |bytes, batch| {
+                let is_within = *bytes < RESENT_BYTES;
+                *bytes += batch.encoded_len();
+                is_within.then_some(batch)
+            })
+            .collect()
+    }
+
+    fn remember(&self, ids: Vec<BatchId>) {
+        let mut given = self.given.lock();
+        given.extend(ids);
+        // The pool holds half as many at most, so this is seldom.
+        if given.len() > 2 * POOL_BATCHES {
+            let mut seen = BTreeSet::new();
+            given.retain(|id| self.pool.contains(id) && seen.insert(*id));
+        }
+    }
+}
+
+/// Batches that are ready to be sent.
+pub(crate) struct Prepared {
+    ids: Vec<BatchId>,
+    frames: Vec<Bytes>,
+}
+
+/// Frames of these batches, in order.
+fn frames<'a>(batches: impl Iterator<Item = &'a Batch>) -> Vec<Bytes> {
+    let (mut frames, mut frame, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for batch in batches {
+        let is_full = bytes + batch.encoded_len() > FRAME_BYTES || frame.len() == BATCHES_PER_LIST;
+        if is_full && !frame.is_empty() {
+            frames.push(batch_list::encode(frame.drain(..)));
+            bytes = 0;
+        }
+        bytes += batch.encoded_len();
+        frame.push(batch);
+    }
+    if !frame.is_empty() {
+        frames.push(batch_list::encode(frame));
+    }
+    frames
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::Arc;
+
+    use ledger::Pool;
+    use ledger_types::limits::POOL_BATCHES;
+    use ledger_types::{Batch, BatchId, Verified};
+
+    use super::{Broadcast, FRAME_BYTES, RESENT_BYTES, frames};
+    use crate::batch_list;
+    use crate::network::Links;
+    use crate::testing::{batch, large_batch, ledger, network};
+
+    fn ids<'a>(batches: impl IntoIterator<Item = &'a Verified<Batch>>) -> Vec<BatchId> {
+        batches.into_iter().map(|batch| batch.id).collect()
+    }
+
+    #[test]
+    fn frames_hold_all_batches_in_order_and_not_much_more_than_a_megabyte() {
+        let batches: Vec<_> = (0..5).map(|number| large_batch(number, 60)).chain([batch(9)]).collect();
+        let each = batches[0].encoded_len();
+        assert!(each < FRAME_BYTES && 2 * each > FRAME_BYTES / 2, "{each} bytes");
+        let frames = frames(batches.iter().map(|batch| &**batch));
+        assert!(frames.len() > 1 && frames.iter().all(|frame| frame.len() <= FRAME_BYTES));
+        let read: Vec<BatchId> = frames
+            .into_iter()
+            .flat_map(|frame| batch_list::decode(frame).unwrap())
+            .map(|batch| batch.id)
+            .collect();
+        assert_eq!(read, ids(&batches));
+        assert!(super::frames(std::iter::empty()).is_empty());
+    }
+
+    #[test]
+    fn who_was_away_gets_what_clients_gave_here_and_is_pending() {
+        let directory = tempfile::tempdir().unwrap();
+        let (ledger, pool) = (ledger(directory.path(), &network(4)), Arc::new(Pool::new()));
+        let broadcast = Broadcast { has_peers: true, ..Broadcast::new(Links::none(), pool.clone()) };
+        let given: Vec<_> = (0..4).map(batch).collect();
+        let from_a_peer = batch(10);
+        pool.admit(given.iter().cloned().chain([from_a_peer]).collect(), &ledger.reader(), 0).unwrap();
+        broadcast.send(broadcast.prepare(&given));
+        let pending = || broadcast.oldest_pending().iter().map(|batch| batch.id).collect::<Vec<_>>();
+        assert_eq!(pending(), ids(&given));
+        pool.remove(&[given[1].id]);
+        assert_eq!(pending(), ids([&given[0], &given[2], &given[3]]));
+    }
+
+    #[test]
+    fn what_is_sent_again_and_what_is_remembered_is_bounded() {
+        let directory = tempfile::tempdir().unwrap();
+        let (ledger, pool) = (ledger(directory.path(), &network(4)), Arc::new(Pool::new()));
+        let broadcast = Broadcast { has_peers: true, ..Broadcast::new(Links::none(), pool.clone()) };
+        let given: Vec<_> = (0..14).map(|number| large_batch(number, 90)).collect();
+        let (each, all) =
+            (given[0].encoded_len(), given.iter().map(|batch| batch.encoded_len()).sum::<usize>());
+        assert!(all > RESENT_BYTES + each, "{all} bytes");
+        pool.admit(given.clone(), &ledger.reader(), 0).unwrap();
+        broadcast.send(broadcast.prepare(&given));
+        let resent: usize = broadcast.oldest_pending().iter().map(|batch| batch.encoded_len()).sum();
+        assert!((RESENT_BYTES..RESENT_BYTES + each).contains(&resent), "{resent} bytes");
+        // One client that gives the same batches again and again.
+        for _ in 0..2 * POOL_BATCHES {
+            broadcast.remember(vec![given[0].id, given[1].id]);
+        }
+        assert!(broadcast.given.lock().len() <= 2 * POOL_BATCHES + 2);
+    }
+}

@@ -1,0 +1,176 @@
+//! What peers say, on its way to the engine: decoded and verified on the network's threads, bounded for each peer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use consensus::message::MESSAGE_BYTES;
+use consensus::{Committee, Ed25519Verifier, Message, VerifiedMessage};
+use ledger::store::StoreError;
+use ledger::{AdmitError, Pool, Reader};
+use ledger_types::limits::BATCHES_PER_LIST;
+use ledger_types::{Batch, ValidatorId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+
+use super::EngineHandle;
+use super::driver::Event;
+use crate::batch_list;
+use crate::broadcast::Broadcast;
+use crate::clock::Clock;
+use crate::network::{Inbox, Way};
+
+/// Messages of one peer that wait for the driver at most, and their bytes. Beyond, the peer's link is not read.
+pub(super) const WAITING_MESSAGES: usize = 256;
+pub(super) const WAITING_BYTES: usize = 32 << 20;
+// The largest message fits, or its sender would wait for ever.
+const _: () = assert!(MESSAGE_BYTES <= WAITING_BYTES && WAITING_BYTES <= u32::MAX as usize);
+
+/// The engine's end of the links: messages go to the driver, batches to the pool.
+pub(crate) struct PeerInbox {
+    engine: EngineHandle,
+    pool: Arc<Pool>,
+    reader: Reader,
+    broadcast: Arc<Broadcast>,
+    clock: Clock,
+    budgets: BTreeMap<ValidatorId, Budget>,
+}
+
+/// What of one peer may wait.
+struct Budget {
+    messages: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+}
+
+/// A waiting message's part of its peer's budget; given back when it is dropped.
+pub(crate) struct Permit {
+    _message: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self {
+            messages: Arc::new(Semaphore::new(WAITING_MESSAGES)),
+            bytes: Arc::new(Semaphore::new(WAITING_BYTES)),
+        }
+    }
+
+    /// Waits until there is room; `None` never in fact: the semaphores are not closed.
+    async fn acquire(&self, bytes: usize) -> Option<Permit> {
+        let bytes = u32::try_from(bytes.min(WAITING_BYTES)).ok()?;
+        Some(Permit {
+            _message: self.messages.clone().acquire_owned().await.ok()?,
+            _bytes: self.bytes.clone().acquire_many_owned(bytes).await.ok()?,
+        })
+    }
+}
+
+impl PeerInbox {
+    /// For the engine of this handle, its pool, and what it sent its peers itself.
+    pub(crate) fn new(
+        engine: EngineHandle,
+        pool: Arc<Pool>,
+        reader: Reader,
+        broadcast: Arc<Broadcast>,
+        clock: Clock,
+    ) -> Self {
+        let members = engine.committee.topology().validators();
+        let budgets = members.map(|(id, _)| (id, Budget::new())).collect();
+        Self { engine, pool, reader, broadcast, clock, budgets }
+    }
+
+    async fn take_message(&self, from: ValidatorId, frame: Bytes) -> Result<(), String> {
+        let Some(budget) = self.budgets.get(&from) else {
+            return Err(format!("{from} is not in the committee"));
+        };
+        let len = frame.len();
+        let message = Message::decode(frame).map_err(|error| format!("no message: {error}"))?;
+        let Some(message) = verify(message, self.engine.committee.clone()).await? else { return Ok(()) };
+        let Some(permit) = budget.acquire(len).await else { return Ok(()) };
+        // A stopped driver hears nothing.
+        let _ = self.engine.inputs.send(Event::Message { from, message: Box::new(message), permit });
+        Ok(())
+    }
+
+    async fn take_batches(&self, frame: Bytes) -> Result<(), String> {
+        let (pool, reader, engine) = (self.pool.clone(), self.reader.clone(), self.engine.clone());
+        let now_ms = self.clock.now().monotonic_ms;
+        let taken = spawn_blocking(move || {
+            let batches = unknown(frame, &pool, &reader)?;
+            if batches.is_empty() {
+                return Ok(());
+            }
+            let verified =
+                batch_list::verify(batches).map_err(|(id, error)| format!("batch {id}: {error}"))?;
+            match pool.admit(verified, &reader, now_ms) {
+                Ok(()) => engine.pool_changed(),
+                // Whoever proposes them has them, and is asked then.
+                Err(error @ AdmitError::Full { .. }) => {
+                    tracing::debug!(%error, "a peer's batches are dropped")
+                }
+                Err(AdmitError::Store(error)) => unreadable(&error),
+            }
+            Ok(())
+        });
+        // The runtime stops: nobody is left to take them.
+        taken.await.unwrap_or(Ok(()))
+    }
+}
+
+impl Inbox for PeerInbox {
+    async fn take(&self, from: ValidatorId, way: Way, frame: Bytes) -> Result<(), String> {
+        match way {
+            Way::Consensus | Way::Blocks => self.take_message(from, frame).await,
+            Way::Batches => self.take_batches(frame).await,
+        }
+    }
+
+    fn linked(&self, peer: ValidatorId) {
+        self.broadcast.resend(peer);
+    }
+
+    fn displaced(&self, by: &[ValidatorId]) {
+        let peers: Vec<String> = by.iter().map(ValidatorId::to_string).collect();
+        self.engine.fault.set_fatal(format!(
+            "another process uses this node's keys: {} hear it; stop one of the two",
+            peers.join(", ")
+        ));
+        // The driver looks at faults when it is woken.
+        self.engine.pool_changed();
+    }
+}
+
+/// Verifies a message; one that carries certificates on a thread that may take its time. `None` when the node stops.
+async fn verify(message: Message, committee: Arc<Committee>) -> Result<Option<VerifiedMessage>, String> {
+    let is_cheap = match message {
+        Message::Vote(_)
+        | Message::Request(_)
+        | Message::Heartbeat(_)
+        | Message::GuardRequest(_)
+        | Message::Entries(_) => true,
+        Message::Propose(_) | Message::Certificate(_) | Message::Run(_) | Message::GuardAnswer(_) => false,
+    };
+    let verify = move || message.verify(&committee, &Ed25519Verifier).map_err(|error| error.to_string());
+    match is_cheap {
+        true => verify().map(Some),
+        false => spawn_blocking(verify).await.ok().transpose(),
+    }
+}
+
+/// The batches of a frame that are neither pending nor committed here.
+fn unknown(frame: Bytes, pool: &Pool, reader: &Reader) -> Result<Vec<Batch>, String> {
+    let mut batches = batch_list::decode(frame).map_err(|error| format!("no batches: {error}"))?;
+    if batches.len() > BATCHES_PER_LIST {
+        return Err(format!("{} batches in one frame", batches.len()));
+    }
+    batches.retain(|batch| {
+        let committed = reader.batch_place(&batch.id);
+        !pool.contains(&batch.id) && committed.inspect_err(unreadable).is_ok_and(|place| place.is_none())
+    });
+    Ok(batches)
+}
+
+fn unreadable(error: &StoreError) {
+    tracing::error!(%error, "a peer's batches are dropped");
+}

@@ -1,0 +1,120 @@
+//! What the inbox takes from peers, and how much of it waits.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use consensus::Message;
+use consensus::message::{Entries, Heartbeat};
+use futures_util::FutureExt as _;
+use ledger_types::limits::BLOCK_BYTES;
+use ledger_types::{BlockId, Signature};
+
+use super::super::driver::Event;
+use super::super::inbox::{PeerInbox, WAITING_BYTES, WAITING_MESSAGES};
+use super::Bench;
+use crate::batch_list;
+use crate::broadcast::Broadcast;
+use crate::clock::Clock;
+use crate::network::{Inbox as _, Links, Way};
+use crate::testing::{batch, forged, validator};
+
+fn inbox(bench: &Bench) -> PeerInbox {
+    let broadcast = Arc::new(Broadcast::new(Links::none(), bench.pool.clone()));
+    let (pool, reader) = (bench.pool.clone(), bench.ledger.reader());
+    PeerInbox::new(bench.handle(4, true), pool, reader, broadcast, Clock::start())
+}
+
+fn entries(bytes: usize) -> Bytes {
+    let entries = Entries { block: BlockId::ZERO, entries: vec![0; bytes].into() };
+    Message::Entries(entries).encode().into()
+}
+
+#[tokio::test]
+async fn what_no_honest_peer_sends_is_an_error() {
+    let bench = Bench::new(4);
+    let inbox = inbox(&bench);
+    let heartbeat = Heartbeat {
+        signer: validator(2),
+        view: 1,
+        final_view: 0,
+        final_height: 0,
+        wall_ms: 1,
+        signature: Signature::ZERO,
+    };
+    let good = batch(1);
+    for (way, frame, reason) in [
+        (Way::Consensus, Bytes::from_static(b"junk"), "no message"),
+        (Way::Blocks, Bytes::new(), "no message"),
+        (Way::Consensus, Message::Heartbeat(heartbeat).encode().into(), "does not verify"),
+        (Way::Batches, Bytes::from_static(b"junk"), "no batches"),
+        (Way::Batches, batch_list::encode([&*good, &forged(&batch(2))]), "signature"),
+        (Way::Batches, batch_list::encode(std::iter::repeat_n(&*good, 1_001)), "1001 batches"),
+    ] {
+        let refused = inbox.take(validator(2), way, frame).await.unwrap_err();
+        assert!(refused.contains(reason), "{refused}");
+    }
+    assert!(inbox.take(validator(5), Way::Consensus, entries(1)).await.is_err(), "no member");
+    assert_eq!(bench.pool.size(), (0, 0));
+    assert_eq!(bench.events.try_iter().count(), 0);
+}
+
+#[tokio::test]
+async fn a_peers_batches_come_into_the_pool_once() {
+    let bench = Bench::new(4);
+    let inbox = inbox(&bench);
+    let frame = batch_list::encode([&*batch(1), &*batch(2)]);
+    inbox.take(validator(2), Way::Batches, frame.clone()).await.unwrap();
+    assert!(matches!(bench.events.try_recv(), Ok(Event::PoolChanged)));
+    assert_eq!(bench.pool.size().0, 2);
+    inbox.take(validator(3), Way::Batches, frame).await.unwrap();
+    // What is known is not verified again: these ids are enough.
+    inbox.take(validator(3), Way::Batches, batch_list::encode([&forged(&batch(1))])).await.unwrap();
+    assert_eq!((bench.events.try_iter().count(), bench.pool.size().0), (0, 2));
+    let held = bench.pool.get(&batch(1).id).unwrap();
+    assert_eq!(held.transactions[0].header_bytes, batch(1).transactions[0].header_bytes);
+}
+
+/// Takes one message; whether there was room for it.
+fn take(inbox: &PeerInbox, from: u16, frame: &Bytes) -> bool {
+    // Entries are verified at once, so nothing but the permit can make it wait.
+    inbox
+        .take(validator(from), Way::Blocks, frame.clone())
+        .now_or_never()
+        .inspect(|it| it.clone().unwrap())
+        .is_some()
+}
+
+#[test]
+fn a_peer_waits_when_too_much_of_it_is_not_handled() {
+    let bench = Bench::new(4);
+    let inbox = inbox(&bench);
+    for (frame, most) in
+        [(entries(1), WAITING_MESSAGES), (entries(BLOCK_BYTES), WAITING_BYTES / (BLOCK_BYTES + 1))]
+    {
+        assert_eq!((0..most + 3).filter(|_| take(&inbox, 2, &frame)).count(), most);
+        assert!(take(&inbox, 3, &frame), "another peer is not held up");
+        drop(bench.events.try_recv().unwrap());
+        assert!(take(&inbox, 2, &frame), "handling one makes room for one");
+        assert!(!take(&inbox, 2, &frame));
+        assert_eq!(bench.events.try_iter().count(), most + 1);
+    }
+    // A message that waits for room is not lost.
+    let frame = entries(1);
+    (0..WAITING_MESSAGES).for_each(|_| assert!(take(&inbox, 2, &frame)));
+    let mut waiting = Box::pin(inbox.take(validator(2), Way::Blocks, frame));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    drop(bench.events.try_recv().unwrap());
+    assert_eq!(waiting.now_or_never(), Some(Ok(())));
+}
+
+#[test]
+fn a_displaced_node_stops() {
+    let bench = Bench::new(4);
+    let handle = bench.handle(4, true);
+    let broadcast = Arc::new(Broadcast::new(Links::none(), bench.pool.clone()));
+    let reader = bench.ledger.reader();
+    let inbox = PeerInbox::new(handle.clone(), bench.pool.clone(), reader, broadcast, Clock::start());
+    inbox.displaced(&[validator(2), validator(4)]);
+    assert!(handle.fault().unwrap().contains("c1-2, c1-4"));
+    assert!(matches!(bench.events.try_recv(), Ok(Event::PoolChanged)), "the driver wakes");
+}
