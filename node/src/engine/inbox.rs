@@ -107,7 +107,7 @@ impl PeerInbox {
                 Ok(()) => engine.pool_changed(),
                 // Whoever proposes them has them, and is asked then.
                 Err(error @ AdmitError::Full { .. }) => {
-                    tracing::debug!(%error, "a peer's batches are dropped")
+                    tracing::debug!(%error, "a peer's batches are dropped");
                 }
                 Err(AdmitError::Store(error)) => unreadable(&error),
             }

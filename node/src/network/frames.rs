@@ -42,22 +42,29 @@ impl StreamError {
     }
 }
 
-/// What a peer may send on a way: bytes of a frame, and frames and bytes a second with four seconds' worth at once.
+/// What a peer may send on a way: bytes of a frame, and units of work and bytes a second with four seconds' worth at once.
 struct Limits {
     frame: usize,
-    frames: f64,
+    units: f64,
     bytes: f64,
 }
 
 /// Seconds' worth of frames that may come at once.
 const BURST: f64 = 4.0;
+/// Bytes that come with each signature of a certificate, at least; a unit of work is about one verified signature.
+const UNIT_BYTES: usize = 72;
+/// Units of one frame at most: a large one is a proposal, whose bytes are batch ids.
+const FRAME_UNITS: usize = 64;
 
 impl Limits {
+    /// Consensus: a fifth of a core for a peer that does nothing but lie. A run or a frame of batches is worth many of the
+    /// others, and its bytes are what counts.
     const fn of(way: Way) -> Self {
+        let frame = MESSAGE_BYTES;
         match way {
-            Way::Consensus => Self { frame: MESSAGE_BYTES, frames: 2_000.0, bytes: 16e6 },
-            Way::Blocks => Self { frame: MESSAGE_BYTES, frames: 200.0, bytes: 64e6 },
-            Way::Batches => Self { frame: MESSAGE_BYTES, frames: 500.0, bytes: 32e6 },
+            Way::Consensus => Self { frame, units: 4_000.0, bytes: 16e6 },
+            Way::Blocks => Self { frame, units: 4_000.0, bytes: 64e6 },
+            Way::Batches => Self { frame, units: 30_000.0, bytes: 32e6 },
         }
     }
 }
@@ -67,16 +74,16 @@ pub(super) struct FrameReader<S> {
     stream: S,
     way: Way,
     buffer: BytesMut,
-    frames: f64,
+    units: f64,
     bytes: f64,
     counted: Instant,
 }
 
 impl<S: AsyncRead + Unpin> FrameReader<S> {
     pub(super) fn new(stream: S, way: Way) -> Self {
-        let Limits { frames, bytes, .. } = Limits::of(way);
+        let Limits { units, bytes, .. } = Limits::of(way);
         let buffer = BytesMut::new();
-        Self { stream, way, buffer, frames: frames * BURST, bytes: bytes * BURST, counted: Instant::now() }
+        Self { stream, way, buffer, units: units * BURST, bytes: bytes * BURST, counted: Instant::now() }
     }
 
     /// The next frame that is not empty. `heard` is called for whatever comes.
@@ -114,19 +121,23 @@ impl<S: AsyncRead + Unpin> FrameReader<S> {
 
     /// Waits if more came than may come.
     async fn count(&mut self, length: usize) {
-        let Limits { frames, bytes, .. } = Limits::of(self.way);
+        let Limits { units, bytes, .. } = Limits::of(self.way);
         let now = Instant::now();
         let passed = now.duration_since(self.counted).as_secs_f64();
         self.counted = now;
-        #[allow(clippy::cast_precision_loss, reason = "a frame's length is far below 2^52")]
-        let length = length as f64;
-        self.frames = (self.frames + passed * frames).min(frames * BURST) - 1.0;
-        self.bytes = (self.bytes + passed * bytes).min(bytes * BURST) - length;
-        let owed = (-self.frames / frames).max(-self.bytes / bytes);
+        let frame_units = 1 + (length / UNIT_BYTES).min(FRAME_UNITS);
+        self.units = (self.units + passed * units).min(units * BURST) - as_f64(frame_units);
+        self.bytes = (self.bytes + passed * bytes).min(bytes * BURST) - as_f64(length);
+        let owed = (-self.units / units).max(-self.bytes / bytes);
         if owed > 0.0 {
             sleep_until(now + Duration::from_secs_f64(owed)).await;
         }
     }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a frame's length is far below 2^52")]
+fn as_f64(count: usize) -> f64 {
+    count as f64
 }
 
 /// Sends what is put into a lane, for as long as the stream lasts.
@@ -161,4 +172,59 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, frame: &Bytes) -> Result<()
         timeout(SILENCE, stream.write_all(piece)).await.map_err(|_| StreamError::Stuck)??;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::super::Traffic;
+    use super::super::lane::{Lane, Overflow};
+    use super::{Bytes, FrameReader, MESSAGE_BYTES, StreamError, Way, send_all};
+
+    #[tokio::test]
+    async fn frames_are_read_as_they_were_sent() {
+        let (near, far) = tokio::io::duplex(1 << 10);
+        let lane = Lane::new(1 << 20, Overflow::Refuse);
+        let frames =
+            [Bytes::from_static(b"one"), Bytes::from(vec![7; 200_000]), Bytes::from_static(b"three")];
+        frames.iter().for_each(|frame| lane.push(frame.clone()));
+        let traffic = Traffic::default();
+        let mut reader = FrameReader::new(far, Way::Blocks);
+        let reading = async {
+            for frame in &frames {
+                assert_eq!(reader.next(|| {}).await.unwrap(), frame);
+            }
+        };
+        tokio::select! {
+            () = reading => {}
+            error = send_all(&lane, &traffic, near) => unreachable!("{error}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_length_beyond_the_limit_is_refused_and_costs_nothing() {
+        let length = u32::try_from(MESSAGE_BYTES + 1).unwrap().to_be_bytes();
+        let mut reader = FrameReader::new(&length[..], Way::Consensus);
+        let error = reader.next(|| {}).await.unwrap_err();
+        assert!(matches!(error, StreamError::TooLarge(_)) && error.is_fault(), "{error}");
+        // The largest that is allowed, claimed and not sent.
+        let length = u32::try_from(MESSAGE_BYTES).unwrap().to_be_bytes();
+        let mut reader = FrameReader::new(&length[..], Way::Consensus);
+        assert!(matches!(reader.next(|| {}).await.unwrap_err(), StreamError::Io(_)));
+        assert!(reader.buffer.capacity() <= 1 << 17, "{}", reader.buffer.capacity());
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_read_at_the_rate_of_its_way() {
+        // Two seconds' worth beyond the burst.
+        let count = 6 * 4_000;
+        let flood: Vec<u8> = std::iter::repeat_n([0, 0, 0, 1, 9], count).flatten().collect();
+        let mut reader = FrameReader::new(&flood[..], Way::Consensus);
+        let began = Instant::now();
+        for _ in 0..count {
+            reader.next(|| {}).await.unwrap();
+        }
+        assert!(began.elapsed() >= Duration::from_millis(1_900), "{:?}", began.elapsed());
+    }
 }

@@ -82,3 +82,38 @@ impl Lane {
         self.frames.lock().dropped
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{Lane, Overflow};
+
+    #[tokio::test]
+    async fn a_full_lane_keeps_the_newest_or_refuses() {
+        let frame = |byte: u8| Bytes::from(vec![byte; 10]);
+        let (newest, oldest) = (Lane::new(30, Overflow::DropOldest), Lane::new(30, Overflow::Refuse));
+        for byte in 0..5 {
+            newest.push(frame(byte));
+            oldest.push(frame(byte));
+        }
+        assert_eq!(newest.take().await, [frame(2), frame(3), frame(4)]);
+        assert_eq!(oldest.take().await, [frame(0), frame(1), frame(2)]);
+        assert_eq!((newest.dropped(), oldest.dropped()), (2, 2));
+        // Taken means free again.
+        oldest.push(frame(9));
+        assert_eq!(oldest.take().await, [frame(9)]);
+    }
+
+    #[tokio::test]
+    async fn what_is_new_and_larger_than_the_lane_is_sent_alone() {
+        let lane = Lane::new(30, Overflow::DropOldest);
+        lane.push(Bytes::from_static(b"old"));
+        lane.push(Bytes::from(vec![1; 100]));
+        assert_eq!(lane.take().await, [Bytes::from(vec![1; 100])]);
+        lane.push(Bytes::from_static(b"lost"));
+        lane.clear();
+        lane.push(Bytes::from_static(b"kept"));
+        assert_eq!(lane.take().await, [Bytes::from_static(b"kept")]);
+    }
+}
