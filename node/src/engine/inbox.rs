@@ -8,7 +8,7 @@ use consensus::message::MESSAGE_BYTES;
 use consensus::{Committee, Ed25519Verifier, Message, VerifiedMessage};
 use ledger::store::StoreError;
 use ledger::{AdmitError, Pool, Reader};
-use ledger_types::limits::BATCHES_PER_LIST;
+use ledger_types::limits::{BATCHES_PER_LIST, POOL_BATCHES, POOL_BYTES};
 use ledger_types::{Batch, ValidatorId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
@@ -80,12 +80,16 @@ impl PeerInbox {
         Self { engine, pool, reader, broadcast, clock, budgets }
     }
 
-    async fn take_message(&self, from: ValidatorId, frame: Bytes) -> Result<(), String> {
+    async fn take_message(&self, from: ValidatorId, way: Way, frame: Bytes) -> Result<(), String> {
         let Some(budget) = self.budgets.get(&from) else {
             return Err(format!("{from} is not in the committee"));
         };
         let len = frame.len();
         let message = Message::decode(frame).map_err(|error| format!("no message: {error}"))?;
+        let is_large = matches!(message, Message::Entries(_) | Message::Run(_));
+        if is_large != (way == Way::Blocks) {
+            return Err(format!("a message that does not go the way of {way:?}"));
+        }
         let Some(message) = verify(message, self.engine.committee.clone()).await? else { return Ok(()) };
         let Some(permit) = budget.acquire(len).await else { return Ok(()) };
         // A stopped driver hears nothing.
@@ -98,14 +102,14 @@ impl PeerInbox {
         let now_ms = self.clock.now().monotonic_ms;
         let taken = spawn_blocking(move || {
             let batches = unknown(frame, &pool, &reader)?;
-            if batches.is_empty() {
+            // Before the signatures: while the pool is full, a peer's batches cost next to nothing.
+            if batches.is_empty() || !has_room(pool.size(), &batches) {
                 return Ok(());
             }
             let verified =
                 batch_list::verify(batches).map_err(|(id, error)| format!("batch {id}: {error}"))?;
             match pool.admit(verified, &reader, now_ms) {
                 Ok(()) => engine.pool_changed(),
-                // Whoever proposes them has them, and is asked then.
                 Err(error @ AdmitError::Full { .. }) => {
                     tracing::debug!(%error, "a peer's batches are dropped");
                 }
@@ -121,7 +125,7 @@ impl PeerInbox {
 impl Inbox for PeerInbox {
     async fn take(&self, from: ValidatorId, way: Way, frame: Bytes) -> Result<(), String> {
         match way {
-            Way::Consensus | Way::Blocks => self.take_message(from, frame).await,
+            Way::Consensus | Way::Blocks => self.take_message(from, way, frame).await,
             Way::Batches => self.take_batches(frame).await,
         }
     }
@@ -169,6 +173,13 @@ fn unknown(frame: Bytes, pool: &Pool, reader: &Reader) -> Result<Vec<Batch>, Str
         !pool.contains(&batch.id) && committed.inspect_err(unreadable).is_ok_and(|place| place.is_none())
     });
     Ok(batches)
+}
+
+/// Whether a pool with so many batches and bytes takes these from a peer. The last quarter is for the batches that clients
+/// give to this node: no peer can close its door. Whoever proposes what is dropped here has it, and is asked then.
+pub(super) fn has_room((count, bytes): (usize, usize), batches: &[Batch]) -> bool {
+    let more: usize = batches.iter().map(Batch::encoded_len).sum();
+    count + batches.len() <= POOL_BATCHES / 4 * 3 && bytes + more <= POOL_BYTES / 4 * 3
 }
 
 fn unreadable(error: &StoreError) {

@@ -13,8 +13,10 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId};
 use thiserror::Error;
+use tokio::time::Instant;
 
 use super::Way;
+use super::budget::Budget;
 use super::streams::{Opened, Streams};
 
 /// Connections of strangers that are shaken hands with at the same time, and of one address.
@@ -22,6 +24,12 @@ const STRANGERS: usize = 16;
 const STRANGERS_PER_ADDRESS: usize = 2;
 /// The same for each address from which peers are known to come, which nobody else can use up.
 const PER_KNOWN_ADDRESS: usize = 64;
+/// Handshakes a second of all strangers, and of each known address, with four seconds' worth at once: each costs about a
+/// millisecond.
+const HANDSHAKES: f64 = 20.0;
+const BURST: f64 = 4.0;
+/// Addresses that are remembered of each peer.
+const ADDRESSES: usize = 4;
 
 /// Why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -54,7 +62,11 @@ pub(super) struct Ready {
 #[derive(Debug)]
 pub(super) struct Door {
     peers: BTreeSet<PeerId>,
-    known: BTreeSet<IpAddr>,
+    /// Where each peer comes from, newest last.
+    known: BTreeMap<PeerId, VecDeque<IpAddr>>,
+    /// Handshakes of strangers, and of known addresses.
+    strangers: Budget,
+    of_known: BTreeMap<IpAddr, Budget>,
     shut_out: BTreeSet<PeerId>,
     /// Inbound connections whose handshake goes on.
     pending: BTreeMap<ConnectionId, Option<IpAddr>>,
@@ -69,13 +81,30 @@ pub(super) struct Open;
 impl Door {
     /// A door for these peers.
     pub(super) fn new(peers: BTreeSet<PeerId>) -> Self {
-        let (known, shut_out) = (BTreeSet::new(), BTreeSet::new());
-        Self { peers, known, shut_out, pending: BTreeMap::new(), events: VecDeque::new(), waker: None }
+        Self {
+            peers,
+            known: BTreeMap::new(),
+            strangers: Budget::new(HANDSHAKES, BURST),
+            of_known: BTreeMap::new(),
+            shut_out: BTreeSet::new(),
+            pending: BTreeMap::new(),
+            events: VecDeque::new(),
+            waker: None,
+        }
     }
 
     /// Remembers that a peer comes from an address.
-    pub(super) fn know(&mut self, address: IpAddr) {
-        self.known.insert(canonical(address));
+    pub(super) fn know(&mut self, peer: PeerId, address: IpAddr) {
+        let (address, known) = (address.to_canonical(), self.known.entry(peer).or_default());
+        if !known.contains(&address) {
+            known.push_back(address);
+            if known.len() > ADDRESSES {
+                known.pop_front();
+            }
+            self.of_known.entry(address).or_insert_with(|| Budget::new(HANDSHAKES, BURST));
+            let known = &self.known;
+            self.of_known.retain(|address, _| known.values().flatten().any(|it| it == address));
+        }
     }
 
     /// Refuses a peer, or lets it in again.
@@ -95,14 +124,16 @@ impl Door {
         }
     }
 
-    fn admit(&self, address: Option<IpAddr>) -> Result<(), Refusal> {
-        let is_known = |address: &Option<IpAddr>| address.is_some_and(|it| self.known.contains(&it));
+    fn admit(&mut self, address: Option<IpAddr>) -> Result<(), Refusal> {
         let of_address = self.pending.values().filter(|pending| **pending == address).count();
-        let is_free = match is_known(&address) {
-            true => of_address < PER_KNOWN_ADDRESS,
-            false => {
-                let strangers = self.pending.values().filter(|pending| !is_known(pending)).count();
-                strangers < STRANGERS && of_address < STRANGERS_PER_ADDRESS
+        let is_known = |address: &Option<IpAddr>| address.is_some_and(|it| self.of_known.contains_key(&it));
+        let strangers = self.pending.values().filter(|pending| !is_known(pending)).count();
+        let now = Instant::now();
+        let is_free = match address.and_then(|address| self.of_known.get_mut(&address)) {
+            Some(budget) => of_address < PER_KNOWN_ADDRESS && budget.try_take(1.0, now),
+            None => {
+                let has_place = strangers < STRANGERS && of_address < STRANGERS_PER_ADDRESS;
+                has_place && self.strangers.try_take(1.0, now)
             }
         };
         if is_free { Ok(()) } else { Err(Refusal::Crowded) }
@@ -179,15 +210,11 @@ impl NetworkBehaviour for Door {
     }
 }
 
-fn canonical(address: IpAddr) -> IpAddr {
-    address.to_canonical()
-}
-
 /// The IP address in a multiaddress.
 pub(super) fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
     address.iter().find_map(|part| match part {
         Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
-        Protocol::Ip6(ip) => Some(canonical(IpAddr::V6(ip))),
+        Protocol::Ip6(ip) => Some(IpAddr::V6(ip).to_canonical()),
         _ => None,
     })
 }
@@ -196,6 +223,7 @@ pub(super) fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
+    use libp2p::PeerId;
     use libp2p::swarm::ConnectionId;
 
     use super::{Door, PER_KNOWN_ADDRESS, Refusal, STRANGERS, STRANGERS_PER_ADDRESS};
@@ -207,7 +235,7 @@ mod tests {
     #[test]
     fn strangers_cannot_take_the_places_of_known_addresses() {
         let mut door = Door::new([].into());
-        door.know(ip(1).unwrap());
+        door.know(PeerId::random(), ip(1).unwrap());
         let mut next = 0;
         let mut fill = |door: &mut Door, address| {
             let mut taken = 0;
@@ -222,5 +250,20 @@ mod tests {
         assert_eq!(door.pending.values().filter(|it| **it == ip(2)).count(), STRANGERS_PER_ADDRESS);
         assert_eq!(door.admit(ip(200)), Err(Refusal::Crowded));
         assert_eq!(fill(&mut door, ip(1)), PER_KNOWN_ADDRESS, "known addresses have their own places");
+    }
+
+    #[test]
+    fn of_a_peer_that_wanders_only_the_newest_addresses_are_known() {
+        let (mut door, peer) = (Door::new([].into()), PeerId::random());
+        (1..200).for_each(|last| door.know(peer, ip(last).unwrap()));
+        let known: Vec<IpAddr> = door.of_known.keys().copied().collect();
+        assert_eq!(known, [196, 197, 198, 199].map(|last| ip(last).unwrap()));
+    }
+
+    #[test]
+    fn handshakes_are_counted_however_short_they_are() {
+        let mut door = Door::new([].into());
+        let admitted = (0..1_000).filter(|_| door.admit(ip(9)).is_ok()).count();
+        assert!((80..90).contains(&admitted), "{admitted}");
     }
 }

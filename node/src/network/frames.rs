@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use consensus::message::MESSAGE_BYTES;
+use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::budget::Budget;
 use super::lane::Lane;
 use super::{Traffic, Way};
 
@@ -42,13 +44,6 @@ impl StreamError {
     }
 }
 
-/// What a peer may send on a way: bytes of a frame, and units of work and bytes a second with four seconds' worth at once.
-struct Limits {
-    frame: usize,
-    units: f64,
-    bytes: f64,
-}
-
 /// Seconds' worth of frames that may come at once.
 const BURST: f64 = 4.0;
 /// Bytes that come with each signature of a certificate, at least; a unit of work is about one verified signature.
@@ -56,34 +51,44 @@ const UNIT_BYTES: usize = 72;
 /// Units of one frame at most: a large one is a proposal, whose bytes are batch ids.
 const FRAME_UNITS: usize = 64;
 
-impl Limits {
+/// What a peer may send on a way, over all of its connections.
+#[derive(Debug)]
+pub(super) struct Meter {
+    units: Mutex<Budget>,
+    bytes: Mutex<Budget>,
+}
+
+impl Meter {
     /// Consensus: a fifth of a core for a peer that does nothing but lie. A run or a frame of batches is worth many of the
     /// others, and its bytes are what counts.
-    const fn of(way: Way) -> Self {
-        let frame = MESSAGE_BYTES;
-        match way {
-            Way::Consensus => Self { frame, units: 4_000.0, bytes: 16e6 },
-            Way::Blocks => Self { frame, units: 4_000.0, bytes: 64e6 },
-            Way::Batches => Self { frame, units: 30_000.0, bytes: 32e6 },
+    pub(super) fn new(way: Way) -> Self {
+        let (units, bytes) = way.of((4_000.0, 16e6), (4_000.0, 64e6), (30_000.0, 32e6));
+        Self { units: Mutex::new(Budget::new(units, BURST)), bytes: Mutex::new(Budget::new(bytes, BURST)) }
+    }
+
+    /// Waits if more came than may come.
+    async fn count(&self, length: usize) {
+        let now = Instant::now();
+        let units = 1 + (length / UNIT_BYTES).min(FRAME_UNITS);
+        let for_units = self.units.lock().take(as_f64(units), now);
+        let for_bytes = self.bytes.lock().take(as_f64(length), now);
+        let wait = for_units.max(for_bytes);
+        if !wait.is_zero() {
+            sleep_until(now + wait).await;
         }
     }
 }
 
-/// Reads the frames of one stream, no faster than its way allows.
-pub(super) struct FrameReader<S> {
+/// Reads the frames of one stream, no faster than its meter allows.
+pub(super) struct FrameReader<'a, S> {
     stream: S,
-    way: Way,
+    meter: &'a Meter,
     buffer: BytesMut,
-    units: f64,
-    bytes: f64,
-    counted: Instant,
 }
 
-impl<S: AsyncRead + Unpin> FrameReader<S> {
-    pub(super) fn new(stream: S, way: Way) -> Self {
-        let Limits { units, bytes, .. } = Limits::of(way);
-        let buffer = BytesMut::new();
-        Self { stream, way, buffer, units: units * BURST, bytes: bytes * BURST, counted: Instant::now() }
+impl<'a, S: AsyncRead + Unpin> FrameReader<'a, S> {
+    pub(super) fn new(stream: S, meter: &'a Meter) -> Self {
+        Self { stream, meter, buffer: BytesMut::new() }
     }
 
     /// The next frame that is not empty. `heard` is called for whatever comes.
@@ -91,12 +96,12 @@ impl<S: AsyncRead + Unpin> FrameReader<S> {
         loop {
             self.fill(LENGTH).await?;
             let length = usize::try_from(self.buffer.get_u32()).unwrap_or(usize::MAX);
-            if length > Limits::of(self.way).frame {
+            if length > MESSAGE_BYTES {
                 return Err(StreamError::TooLarge(length));
             }
             self.fill(length).await?;
             heard();
-            self.count(length).await;
+            self.meter.count(length).await;
             if length > 0 {
                 let frame = self.buffer.split_to(length).freeze();
                 if self.buffer.is_empty() {
@@ -117,21 +122,6 @@ impl<S: AsyncRead + Unpin> FrameReader<S> {
             }
         }
         Ok(())
-    }
-
-    /// Waits if more came than may come.
-    async fn count(&mut self, length: usize) {
-        let Limits { units, bytes, .. } = Limits::of(self.way);
-        let now = Instant::now();
-        let passed = now.duration_since(self.counted).as_secs_f64();
-        self.counted = now;
-        let frame_units = 1 + (length / UNIT_BYTES).min(FRAME_UNITS);
-        self.units = (self.units + passed * units).min(units * BURST) - as_f64(frame_units);
-        self.bytes = (self.bytes + passed * bytes).min(bytes * BURST) - as_f64(length);
-        let owed = (-self.units / units).max(-self.bytes / bytes);
-        if owed > 0.0 {
-            sleep_until(now + Duration::from_secs_f64(owed)).await;
-        }
     }
 }
 
@@ -180,7 +170,7 @@ mod tests {
 
     use super::super::Traffic;
     use super::super::lane::{Lane, Overflow};
-    use super::{Bytes, FrameReader, MESSAGE_BYTES, StreamError, Way, send_all};
+    use super::{Bytes, FrameReader, MESSAGE_BYTES, Meter, StreamError, Way, send_all};
 
     #[tokio::test]
     async fn frames_are_read_as_they_were_sent() {
@@ -189,8 +179,8 @@ mod tests {
         let frames =
             [Bytes::from_static(b"one"), Bytes::from(vec![7; 200_000]), Bytes::from_static(b"three")];
         frames.iter().for_each(|frame| lane.push(frame.clone()));
-        let traffic = Traffic::default();
-        let mut reader = FrameReader::new(far, Way::Blocks);
+        let (traffic, meter) = (Traffic::default(), Meter::new(Way::Blocks));
+        let mut reader = FrameReader::new(far, &meter);
         let reading = async {
             for frame in &frames {
                 assert_eq!(reader.next(|| {}).await.unwrap(), frame);
@@ -204,23 +194,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_length_beyond_the_limit_is_refused_and_costs_nothing() {
+        let meter = Meter::new(Way::Consensus);
         let length = u32::try_from(MESSAGE_BYTES + 1).unwrap().to_be_bytes();
-        let mut reader = FrameReader::new(&length[..], Way::Consensus);
+        let mut reader = FrameReader::new(&length[..], &meter);
         let error = reader.next(|| {}).await.unwrap_err();
         assert!(matches!(error, StreamError::TooLarge(_)) && error.is_fault(), "{error}");
         // The largest that is allowed, claimed and not sent.
         let length = u32::try_from(MESSAGE_BYTES).unwrap().to_be_bytes();
-        let mut reader = FrameReader::new(&length[..], Way::Consensus);
+        let mut reader = FrameReader::new(&length[..], &meter);
         assert!(matches!(reader.next(|| {}).await.unwrap_err(), StreamError::Io(_)));
         assert!(reader.buffer.capacity() <= 1 << 17, "{}", reader.buffer.capacity());
     }
 
     #[tokio::test]
     async fn a_flood_is_read_at_the_rate_of_its_way() {
+        let meter = Meter::new(Way::Consensus);
         // Two seconds' worth beyond the burst.
         let count = 6 * 4_000;
         let flood: Vec<u8> = std::iter::repeat_n([0, 0, 0, 1, 9], count).flatten().collect();
-        let mut reader = FrameReader::new(&flood[..], Way::Consensus);
+        let mut reader = FrameReader::new(&flood[..], &meter);
         let began = Instant::now();
         for _ in 0..count {
             reader.next(|| {}).await.unwrap();

@@ -33,7 +33,10 @@ const SHUT_OUT_MOST: Duration = Duration::from_secs(60);
 /// gone.
 const DISPLACED: Duration = Duration::from_secs(7);
 
-/// Connections of one peer at most: one of each direction, and what takes their places.
+/// How long a link must stay as it is before its next change is worth a line in the log.
+const TOLD: Duration = Duration::from_secs(1);
+/// Connections of one peer at most: one of each direction, what takes their places, and
+/// what is being closed.
 const CONNECTIONS: usize = 4;
 
 /// What is known of a peer's links.
@@ -42,6 +45,8 @@ struct Remote {
     address: String,
     /// Its connections, oldest first.
     connections: Vec<ConnectionId>,
+    /// Those that are being closed, and still hold a socket.
+    closing: BTreeSet<ConnectionId>,
     /// The one that this node sends on.
     sending: Option<ConnectionId>,
     failures: u32,
@@ -49,6 +54,8 @@ struct Remote {
     faults: u32,
     /// Until when it is shut out.
     out_until: Option<Instant>,
+    /// When the log last told of its link.
+    told: Option<Instant>,
     /// Since when it calls this process a second one.
     busy_since: Option<Instant>,
 }
@@ -72,6 +79,17 @@ pub(super) struct Keeper<I> {
     believed: usize,
 }
 
+impl Remote {
+    /// Tells the log, but not each time of a peer that comes and goes.
+    fn tell(&mut self, peer: ValidatorId, what: &str) {
+        match self.told.is_none_or(|told| told.elapsed() > TOLD) {
+            true => tracing::info!(%peer, "{what}"),
+            false => tracing::debug!(%peer, "{what}"),
+        }
+        self.told = Some(Instant::now());
+    }
+}
+
 impl<I: Inbox> Keeper<I> {
     pub(super) fn new(
         swarm: Swarm<Door>,
@@ -86,6 +104,8 @@ impl<I: Inbox> Keeper<I> {
             id,
             address,
             connections: Vec::new(),
+            closing: BTreeSet::new(),
+            told: None,
             sending: None,
             failures: 0,
             dial_at: Some(now),
@@ -148,7 +168,7 @@ impl<I: Inbox> Keeper<I> {
     fn dial(&mut self, peer: ValidatorId, found: Vec<SocketAddr>) {
         let Some(remote) = self.remotes.get_mut(&peer) else { return };
         for address in &found {
-            self.swarm.behaviour_mut().know(address.ip());
+            self.swarm.behaviour_mut().know(remote.id, address.ip());
         }
         if !remote.connections.is_empty() || remote.out_until.is_some() {
             remote.dial_at = None;
@@ -185,9 +205,11 @@ impl<I: Inbox> Keeper<I> {
                     self.on_connected(peer, connection_id, &endpoint);
                 }
             }
-            SwarmEvent::ConnectionClosed { connection_id, cause, .. } => {
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, .. } => {
                 tracing::debug!(?cause, "connection closed");
                 self.on_closed(connection_id);
+                let peer = self.peer_of(&peer_id).and_then(|peer| self.remotes.get_mut(&peer));
+                peer.map(|remote| remote.closing.remove(&connection_id));
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(id), error, .. } => {
                 if let Some(peer) = self.peer_of(&id) {
@@ -209,11 +231,12 @@ impl<I: Inbox> Keeper<I> {
 
     fn on_connected(&mut self, peer: ValidatorId, connection: ConnectionId, endpoint: &ConnectedPoint) {
         let is_inbound = endpoint.is_listener();
-        if let Some(ip) = ip_of(endpoint.get_remote_address()) {
-            self.swarm.behaviour_mut().know(ip);
-        }
         let Some(remote) = self.remotes.get_mut(&peer) else { return };
-        if remote.connections.len() >= CONNECTIONS {
+        if let Some(ip) = ip_of(endpoint.get_remote_address()) {
+            self.swarm.behaviour_mut().know(remote.id, ip);
+        }
+        if remote.connections.len() + remote.closing.len() >= CONNECTIONS {
+            remote.closing.insert(connection);
             self.swarm.close_connection(connection);
             return;
         }
@@ -238,6 +261,10 @@ impl<I: Inbox> Keeper<I> {
     }
 
     fn close(&mut self, connection: ConnectionId) {
+        let peer = self.connections.get(&connection).map(|held| held.peer);
+        if let Some(remote) = peer.and_then(|peer| self.remotes.get_mut(&peer)) {
+            remote.closing.insert(connection);
+        }
         self.swarm.close_connection(connection);
         self.on_closed(connection);
     }
@@ -263,7 +290,7 @@ impl<I: Inbox> Keeper<I> {
             if let Some(end) = self.shared.links.peers.get(&peer) {
                 end.set_down();
             }
-            tracing::info!(%peer, "link down");
+            remote.tell(peer, "link down");
         }
         self.choose(peer);
         self.retry(peer);
@@ -291,7 +318,7 @@ impl<I: Inbox> Keeper<I> {
             News::Up { peer } => {
                 let Some(remote) = self.remotes.get_mut(&peer) else { return };
                 (remote.failures, remote.busy_since) = (0, None);
-                tracing::info!(%peer, "link up");
+                remote.tell(peer, "link up");
                 self.shared.inbox.linked(peer);
             }
             News::Heard { peer, connection } => self.on_heard(peer, connection),

@@ -15,6 +15,9 @@ pub(super) enum Overflow {
     Refuse,
 }
 
+/// Bytes that leave a lane together, to be flushed once.
+const TAKEN_BYTES: usize = 256 << 10;
+
 /// A queue of frames with a limit in bytes: whoever fills it never waits, and a peer that does not read costs no more.
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -29,6 +32,20 @@ struct Frames {
     queue: VecDeque<Bytes>,
     bytes: usize,
     dropped: u64,
+}
+
+impl Frames {
+    fn take(&mut self) -> Vec<Bytes> {
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while bytes < TAKEN_BYTES
+            && let Some(frame) = self.queue.pop_front()
+        {
+            bytes += frame.len();
+            taken.push(frame);
+        }
+        self.bytes -= bytes;
+        taken
+    }
 }
 
 impl Lane {
@@ -56,15 +73,12 @@ impl Lane {
         self.filled.notify_one();
     }
 
-    /// Takes everything that waits; waits until there is something.
-    pub(super) async fn take(&self) -> VecDeque<Bytes> {
+    /// Takes what waits, a frame at least and not much more than [`TAKEN_BYTES`]; waits until there is something.
+    pub(super) async fn take(&self) -> Vec<Bytes> {
         loop {
-            {
-                let mut frames = self.frames.lock();
-                if !frames.queue.is_empty() {
-                    frames.bytes = 0;
-                    return std::mem::take(&mut frames.queue);
-                }
+            let taken = self.frames.lock().take();
+            if !taken.is_empty() {
+                return taken;
             }
             self.filled.notified().await;
         }

@@ -107,8 +107,8 @@ async fn admit<I>(
 
 async fn read_frames<I: Inbox>(shared: &Shared<I>, place: Place, stream: Compat<Stream>) -> StreamError {
     let Place { peer, connection, way } = place;
-    let mut frames = FrameReader::new(stream, way);
-    let counts = shared.links.peers.get(&peer).map(|end| end.received(way));
+    let Some(end) = shared.links.peers.get(&peer) else { return StreamError::Silent };
+    let mut frames = FrameReader::new(stream, end.meter(way));
     loop {
         let frame = match frames.next(|| shared.claims.heard(peer, Instant::now())).await {
             Ok(frame) => frame,
@@ -117,9 +117,7 @@ async fn read_frames<I: Inbox>(shared: &Shared<I>, place: Place, stream: Compat<
         if !shared.claims.holds(peer, connection) {
             return StreamError::Silent;
         }
-        if let Some(counts) = counts {
-            counts.add(frame.len());
-        }
+        end.received(way).add(frame.len());
         if let Err(reason) = shared.inbox.take(peer, way, frame).await {
             return StreamError::Junk(reason);
         }

@@ -3,6 +3,7 @@
 //! [`Links`] is the near end: whoever has something to say puts it there and never waits. [`Network`] is the far end: one
 //! task that keeps a link to every peer, and two for every link. What peers say goes to an [`Inbox`].
 
+mod budget;
 mod claims;
 mod door;
 mod frames;
@@ -10,6 +11,7 @@ mod keeper;
 mod lane;
 mod link;
 mod open;
+mod socket;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ use bytes::Bytes;
 use consensus::{Message, Recipients};
 use ledger_types::ValidatorId;
 
+use frames::Meter;
 use lane::{Lane, Overflow};
 pub(crate) use open::{Config, PeerConfig, open};
 
@@ -105,6 +108,7 @@ struct Peer {
     batches: Lane,
     sent: [Traffic; 3],
     received: [Traffic; 3],
+    meters: [Meter; 3],
 }
 
 /// What went over a way.
@@ -136,7 +140,13 @@ impl Peer {
             batches: Lane::new(BATCHES_BYTES, Overflow::Refuse),
             sent: Default::default(),
             received: Default::default(),
+            meters: [Way::Consensus, Way::Blocks, Way::Batches].map(Meter::new),
         }
+    }
+
+    fn meter(&self, way: Way) -> &Meter {
+        let [consensus, blocks, batches] = &self.meters;
+        way.of(consensus, blocks, batches)
     }
 
     fn sent(&self, way: Way) -> &Traffic {

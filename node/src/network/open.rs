@@ -9,19 +9,24 @@ use anyhow::{Context as _, Result, bail};
 use futures_util::StreamExt as _;
 use ledger_types::topology::NetKey;
 use ledger_types::{NetworkId, PrivateKey, PublicKey, ValidatorId};
+use libp2p::core::upgrade::Version;
 use libp2p::identity::{self, Keypair, ed25519};
-use libp2p::swarm::SwarmEvent;
-use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, noise, tcp, yamux};
+use libp2p::swarm::{self, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, Swarm, Transport as _, noise, tcp, yamux};
 use tokio_util::sync::CancellationToken;
 
 use super::door::Door;
 use super::keeper::Keeper;
+use super::socket::Socket;
 use super::{Inbox, Links, Peer};
 
 /// How long a connection with its handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(3);
-/// Streams of one connection whose way is not agreed on yet.
+/// Streams of one connection whose way is not agreed on yet; others are dropped.
 const NEGOTIATING: usize = 8;
+/// Yamux shares a gigabyte between a connection's streams: with so many allowed, each has 256 KiB and never gets more,
+/// whatever round trip the peer pretends. That is 5 MB a second and stream at 50 ms.
+const STREAMS: usize = 4_096;
 
 /// What a node needs to be linked.
 #[derive(Clone, Debug)]
@@ -70,22 +75,27 @@ pub(crate) async fn open(config: Config) -> Result<(Links, Network)> {
         known.insert(peer, (identity::PublicKey::from(public).to_peer_id(), address));
     }
     let door = Door::new(known.values().map(|(id, _)| *id).collect());
-    let noise = |key: &Keypair| noise::Config::new(key).map(|it| it.with_prologue(network_id.0.to_vec()));
-    let built = SwarmBuilder::with_existing_identity(key)
-        .with_tokio()
-        .with_tcp(tcp::Config::new().nodelay(true), noise, yamux::Config::default)
-        .context("the keys of the handshake")?
-        .with_behaviour(|_| door);
-    let mut swarm = built
-        .map_err(|error| anyhow::anyhow!("the network: {error}"))?
-        .with_swarm_config(|it| it.with_max_negotiating_inbound_streams(NEGOTIATING))
-        .with_connection_timeout(HANDSHAKE)
-        .build();
+    let mut swarm = swarm(&key, network_id, door)?;
     listen(&mut swarm, address).await.with_context(|| format!("listening on {address}"))?;
     let ends = known.iter().map(|(peer, (_, address))| (*peer, Peer::new(address.clone()))).collect();
     let links = Links { peers: Arc::new(ends) };
     let stop = CancellationToken::new();
     Ok((links.clone(), Network { swarm, links, peers: known, believed, stop }))
+}
+
+fn swarm(key: &Keypair, network_id: NetworkId, door: Door) -> Result<Swarm<Door>> {
+    let noise = noise::Config::new(key).context("the keys of the handshake")?;
+    let mut muxer = yamux::Config::default();
+    muxer.set_max_num_streams(STREAMS);
+    let transport = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true))
+        .map(|stream, _| Socket::new(stream))
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise.with_prologue(network_id.0.to_vec()))
+        .multiplex(muxer)
+        .timeout(HANDSHAKE)
+        .boxed();
+    let config = swarm::Config::with_tokio_executor().with_max_negotiating_inbound_streams(NEGOTIATING);
+    Ok(Swarm::new(transport, door, key.public().to_peer_id(), config))
 }
 
 /// Waits until the port is bound, or cannot be.

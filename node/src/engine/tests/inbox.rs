@@ -6,11 +6,11 @@ use bytes::Bytes;
 use consensus::Message;
 use consensus::message::{Entries, Heartbeat};
 use futures_util::FutureExt as _;
-use ledger_types::limits::BLOCK_BYTES;
+use ledger_types::limits::{BLOCK_BYTES, POOL_BATCHES, POOL_BYTES};
 use ledger_types::{BlockId, Signature};
 
 use super::super::driver::Event;
-use super::super::inbox::{PeerInbox, WAITING_BYTES, WAITING_MESSAGES};
+use super::super::inbox::{PeerInbox, WAITING_BYTES, WAITING_MESSAGES, has_room};
 use super::Bench;
 use crate::batch_list;
 use crate::broadcast::Broadcast;
@@ -45,6 +45,8 @@ async fn what_no_honest_peer_sends_is_an_error() {
     for (way, frame, reason) in [
         (Way::Consensus, Bytes::from_static(b"junk"), "no message"),
         (Way::Blocks, Bytes::new(), "no message"),
+        (Way::Consensus, entries(1), "does not go the way"),
+        (Way::Blocks, Message::Heartbeat(heartbeat).encode().into(), "does not go the way"),
         (Way::Consensus, Message::Heartbeat(heartbeat).encode().into(), "does not verify"),
         (Way::Batches, Bytes::from_static(b"junk"), "no batches"),
         (Way::Batches, batch_list::encode([&*good, &forged(&batch(2))]), "signature"),
@@ -53,7 +55,7 @@ async fn what_no_honest_peer_sends_is_an_error() {
         let refused = inbox.take(validator(2), way, frame).await.unwrap_err();
         assert!(refused.contains(reason), "{refused}");
     }
-    assert!(inbox.take(validator(5), Way::Consensus, entries(1)).await.is_err(), "no member");
+    assert!(inbox.take(validator(5), Way::Blocks, entries(1)).await.is_err(), "no member");
     assert_eq!(bench.pool.size(), (0, 0));
     assert_eq!(bench.events.try_iter().count(), 0);
 }
@@ -72,6 +74,17 @@ async fn a_peers_batches_come_into_the_pool_once() {
     assert_eq!((bench.events.try_iter().count(), bench.pool.size().0), (0, 2));
     let held = bench.pool.get(&batch(1).id).unwrap();
     assert_eq!(held.transactions[0].header_bytes, batch(1).transactions[0].header_bytes);
+}
+
+#[test]
+fn the_last_quarter_of_the_pool_is_for_this_nodes_clients() {
+    let one = [batch(1).into_inner()];
+    let len = one[0].encoded_len();
+    let (batches, bytes) = (POOL_BATCHES / 4 * 3, POOL_BYTES / 4 * 3);
+    assert!(has_room((0, 0), &one));
+    assert!(has_room((batches - 1, bytes - len), &one));
+    assert!(!has_room((batches, 0), &one));
+    assert!(!has_room((0, bytes - len + 1), &one));
 }
 
 /// Takes one message; whether there was room for it.
