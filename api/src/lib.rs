@@ -42,6 +42,8 @@ pub use finality::FinalitySource;
 pub use intake::{BatchIntake, IntakeError, Submission};
 pub use limits::{ApiLimits, Cors};
 pub use metrics::Metrics;
-pub use node::{ApiState, Duty, Link, NodeDescription, NodeStatus, Offender, Role, StatusSource, Traffic};
+pub use node::{
+    ApiState, CatchingUp, Duty, Link, NodeDescription, NodeStatus, Offender, Role, StatusSource, Traffic,
+};
 pub use router::router;
 pub use tls::{Tls, TlsError};

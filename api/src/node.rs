@@ -84,6 +84,8 @@ pub struct NodeStatus {
     pub quorum: u32,
     /// Batches that wait in the pool.
     pub pool_batches: usize,
+    /// How catching up goes, if the node lags.
+    pub catching_up: Option<CatchingUp>,
     /// Whether the node may vote.
     pub duty: Duty,
     /// Validators heard lately, this one included.
@@ -104,6 +106,15 @@ impl NodeStatus {
     pub(crate) fn lag(&self, head: u64) -> u64 {
         self.final_height.saturating_sub(head)
     }
+}
+
+/// How catching up goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CatchingUp {
+    /// Blocks committed in a second, since it began.
+    pub blocks_per_second: u64,
+    /// How long it takes at this rate, if it is known.
+    pub remaining_seconds: Option<u64>,
 }
 
 /// The link to another validator.

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use api::{Duty, FinalitySource, Link, LogLevels, NodeStatus, Offender, Role, StatusSource, Traffic};
+use api::{
+    CatchingUp, Duty, FinalitySource, Link, LogLevels, NodeStatus, Offender, Role, StatusSource, Traffic,
+};
 use ledger::reader::{FileUse, ReadError};
 use ledger::{Ledger, Pool};
 use ledger_types::Topology;
 use ledger_types::certificate::Certificate;
 
-use crate::engine::{self, EngineHandle};
+use crate::engine::{self, EngineHandle, Progress};
 use crate::log::LogLevel;
 use crate::network::{LinkState, Links};
 
@@ -56,6 +58,7 @@ impl StatusSource for EngineStatus {
             view: status.view,
             leader: status.leader,
             role,
+            catching_up: self.engine.progress().map(catching_up),
             final_height: status.final_height,
             quorum: self.quorum,
             pool_batches: self.pool.size().0,
@@ -94,6 +97,15 @@ impl StatusSource for EngineStatus {
     fn files(&self) -> Vec<FileUse> {
         let consensus = FileUse::of(self.ledger.consensus().file());
         self.ledger.reader().files().into_iter().chain([consensus]).collect()
+    }
+}
+
+fn catching_up(progress: Progress) -> CatchingUp {
+    // Saturates, and a fraction of a block or second says nothing.
+    let whole = |value: f64| value.round() as u64;
+    CatchingUp {
+        blocks_per_second: whole(progress.blocks_per_s),
+        remaining_seconds: progress.remaining_s.map(whole),
     }
 }
 

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ const SERVING: &str = "Ctrl-C stops the node.";
 
 /// A node's folder, removed with the test.
 pub struct Home {
-    folder: TempDir,
+    folder: Arc<TempDir>,
+    place: PathBuf,
 }
 
 impl Default for Home {
@@ -32,12 +34,17 @@ impl Default for Home {
 impl Home {
     /// An empty folder.
     pub fn new() -> Self {
-        Self { folder: TempDir::with_prefix("dgt-").expect("a temporary folder") }
+        Self::within(&folder(), "c1/dgt1")
+    }
+
+    /// A node's folder at a place in a folder that several share.
+    pub fn within(folder: &Arc<TempDir>, place: impl AsRef<Path>) -> Self {
+        Self { folder: folder.clone(), place: place.as_ref().to_owned() }
     }
 
     /// The folder that `--home` names.
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("c1/dgt1")
+        self.folder.path().join(&self.place)
     }
 
     /// The folder of the four files.
@@ -105,15 +112,24 @@ impl Start {
 
     /// The same, run by another program such as strace: its words come first.
     pub fn under(home: &Home, wrapper: &[OsString]) -> Self {
+        Self::command(home, wrapper, &["--api", "127.0.0.1:0"])
+    }
+
+    /// `dgt start` in a folder, listening where its settings say, run by another program if there are words of one.
+    pub fn as_settled(home: &Home, wrapper: &[OsString]) -> Self {
+        Self::command(home, wrapper, &[])
+    }
+
+    fn command(home: &Home, wrapper: &[OsString], arguments: &[&str]) -> Self {
         let mut command = match wrapper.split_first() {
             None => home.command(),
-            Some((program, arguments)) => {
+            Some((program, words)) => {
                 let mut command = home.at_home(program);
-                command.args(arguments).arg(binary::dgt());
+                command.args(words).arg(binary::dgt());
                 command
             }
         };
-        command.args(["start", "--api", "127.0.0.1:0", "--home"]).arg(home.path());
+        command.arg("start").args(arguments).arg("--home").arg(home.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command, home: home.path() }
     }
@@ -256,15 +272,20 @@ impl Node {
 
     /// Stops it with a signal, which must succeed; its words on standard error.
     pub fn stop_by(mut self, signal: Signal) -> String {
-        kill_process(self.pid, signal).expect("sending the signal");
+        self.signal(signal);
         let ended = self.process.ended(String::new());
         assert_eq!(ended.code, Some(0), "{ended:?}");
         ended.stderr
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid, signal).expect("sending the signal");
+    }
+
     /// Ends it with `kill -9`; its words on standard error.
     pub fn kill(mut self) -> String {
-        kill_process(self.pid, Signal::KILL).expect("killing the node");
+        self.signal(Signal::KILL);
         self.process.ended(String::new()).stderr
     }
 }
@@ -276,6 +297,11 @@ impl Drop for Node {
             let _ = kill_process(self.pid, Signal::KILL);
         }
     }
+}
+
+/// An empty folder, removed with the test.
+pub fn folder() -> Arc<TempDir> {
+    Arc::new(TempDir::with_prefix("dgt-").expect("a temporary folder"))
 }
 
 /// The lines of a stream, read by a thread of their own so that the process never waits for its reader.

@@ -37,6 +37,11 @@ impl Random {
         range.start + self.draw() % (range.end - range.start)
     }
 
+    /// A place in a list that is not empty.
+    pub fn index(&mut self, len: usize) -> usize {
+        usize::try_from(self.below(0..len as u64)).expect("invariant: below a length")
+    }
+
     /// Whether an event that happens once in `times` happens now.
     pub fn once_in(&mut self, times: u64) -> bool {
         self.draw().is_multiple_of(times)

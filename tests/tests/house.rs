@@ -30,7 +30,8 @@ const BELONG_TO: [(&[&str], &[&str]); 4] = [
     (&["heed", "rs_merkle", "jmt"], &["ledger"]),
     (&["hyper", "hyper-util", "tokio", "tokio-tungstenite", "tokio-util"], &["node", "api", "tests"]),
     (&["axum", "tower-http"], &["node", "api"]),
-    (&["libp2p"], &["node"]),
+    // The tests' hostile process must speak the same language.
+    (&["libp2p"], &["node", "tests"]),
 ];
 
 /// One line may open a memory map; nothing else needs it.

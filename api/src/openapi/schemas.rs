@@ -158,6 +158,9 @@ fn node() -> Vec<(&'static str, Value)> {
         ("Node", object(json!({
             "endpoint": text(),
             "node": object(json!({
+                "catching_up": json!({"oneOf": [{"type": "null"}, object(json!({
+                    "blocks_per_second": {"type": "integer"}, "remaining_seconds": nullable("integer"),
+                }))]}),
                 "duty": {"type": "string", "enum": ["votes", "asks", "forgot", "silent", "observes"]},
                 "final_height": number(), "head": id(), "heard": {"type": "integer"}, "height": number(),
                 "is_quorum_heard": {"type": "boolean"}, "lag": number(), "leader": text(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::call::Call;
 use crate::envelope::Envelope;
 use crate::error::ApiResult;
-use crate::node::{Duty, Link, NodeDescription, NodeStatus, Offender, Role};
+use crate::node::{CatchingUp, Duty, Link, NodeDescription, NodeStatus, Offender, Role};
 use crate::shared::Shared;
 
 /// `GET /peers`.
@@ -41,6 +41,7 @@ struct StatusShape<'a> {
 /// As everywhere, 64-bit numbers are strings.
 #[derive(Serialize)]
 struct NodeShape<'a> {
+    catching_up: Option<CatchingUp>,
     duty: Duty,
     final_height: String,
     head: BlockId,
@@ -63,6 +64,7 @@ struct NodeShape<'a> {
 impl<'a> NodeShape<'a> {
     fn of(status: &'a NodeStatus, head: Head, description: &'a NodeDescription) -> Self {
         Self {
+            catching_up: status.catching_up,
             duty: status.duty,
             final_height: status.final_height.max(head.height).to_string(),
             head: head.id,

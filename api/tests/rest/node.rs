@@ -119,6 +119,7 @@ impl Default for Engine {
             pool_batches: 0,
             duty: Duty::Votes,
             heard: 1,
+            catching_up: None,
             is_quorum_heard: true,
             offenders: Vec::new(),
         };

@@ -42,7 +42,7 @@ fn print_status(out: &mut dyn Write, status: &Value) -> Result<()> {
     let lines = [
         ("node", format!("{} at {}", text("/name")?, text_at(status, "/endpoint")?)),
         ("network", text("/network_id")?.to_owned()),
-        ("height", format!("{}, {} behind what is final", text("/height")?, text("/lag")?)),
+        ("height", format!("{}, {} behind what is final{}", text("/height")?, text("/lag")?, going(node))),
         ("head", text("/head")?.to_owned()),
         ("view", format!("{}, led by {}", text("/view")?, text("/leader")?)),
         ("role", format!("{}, {}", text("/role")?, text("/duty")?)),
@@ -58,6 +58,14 @@ fn print_status(out: &mut dyn Write, status: &Value) -> Result<()> {
         print_links(out, status)?;
     }
     Ok(())
+}
+
+/// How catching up goes, if it is going on.
+fn going(node: &Value) -> String {
+    let going = &node["catching_up"];
+    let rate = going["blocks_per_second"].as_u64().map(|rate| format!(": {rate} blocks a second"));
+    let remaining = going["remaining_seconds"].as_u64().map(|seconds| format!(", {seconds} s left"));
+    rate.unwrap_or_default() + &remaining.unwrap_or_default()
 }
 
 /// The validators that are proven to have lied.

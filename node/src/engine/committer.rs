@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use consensus::Input;
 use ledger::execute::Executed;
 use ledger::{Ledger, LedgerError, Pool};
 use ledger_types::BlockId;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::driver::Event;
+use super::progress::Watch;
 use super::pulse::Fault;
+use super::{Going, Shown};
 use crate::clock::Clock;
 
 /// Blocks after which the files are synced; until then the consensus file keeps the bodies.
@@ -30,6 +33,9 @@ pub(super) struct Committer {
     pub(super) pool: Arc<Pool>,
     pub(super) clock: Clock,
     pub(super) shown: watch::Sender<u64>,
+    /// What the replica shows: how far the chain is known to be final.
+    pub(super) consensus: Arc<Mutex<Shown>>,
+    pub(super) going: Going,
     pub(super) answers: Sender<Event>,
     pub(super) fault: Arc<Fault>,
 }
@@ -37,6 +43,7 @@ pub(super) struct Committer {
 impl Committer {
     pub(super) fn run(self, decided: &Receiver<Decided>) {
         let mut synced = self.ledger.head().height;
+        let mut watch = Watch::default();
         loop {
             let step = match decided.recv_timeout(QUIET) {
                 Ok(first) => {
@@ -52,6 +59,8 @@ impl Committer {
             if let Err(error) = step {
                 return self.fail(&error);
             }
+            let goal = self.consensus.lock().status.final_height;
+            *self.going.lock() = watch.note(self.ledger.head().height, goal, Instant::now());
         }
         if let Err(error) = self.sync() {
             self.fail(&error);

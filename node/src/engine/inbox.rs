@@ -9,7 +9,7 @@ use consensus::{Committee, Ed25519Verifier, Message, VerifiedMessage};
 use ledger::store::StoreError;
 use ledger::{AdmitError, Pool, Reader};
 use ledger_types::limits::{BATCHES_PER_LIST, POOL_BATCHES, POOL_BYTES};
-use ledger_types::{Batch, ValidatorId};
+use ledger_types::{Batch, BatchId, ValidatorId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
@@ -162,15 +162,17 @@ async fn verify(message: Message, committee: Arc<Committee>) -> Result<Option<Ve
     }
 }
 
-/// The batches of a frame that are neither pending nor committed here.
+/// The batches of a frame that are neither pending nor decided here. A rejected one is a new try only when a client gives
+/// it: a copy that a peer sends late must not change an answer.
 fn unknown(frame: Bytes, pool: &Pool, reader: &Reader) -> Result<Vec<Batch>, String> {
     let mut batches = batch_list::decode(frame).map_err(|error| format!("no batches: {error}"))?;
     if batches.len() > BATCHES_PER_LIST {
         return Err(format!("{} batches in one frame", batches.len()));
     }
+    let is_decided = |id: &BatchId| Ok(reader.batch_place(id)?.is_some() || reader.rejection(id)?.is_some());
     batches.retain(|batch| {
-        let committed = reader.batch_place(&batch.id);
-        !pool.contains(&batch.id) && committed.inspect_err(unreadable).is_ok_and(|place| place.is_none())
+        let decided: Result<bool, StoreError> = is_decided(&batch.id);
+        !pool.contains(&batch.id) && decided.inspect_err(unreadable).is_ok_and(|is_decided| !is_decided)
     });
     Ok(batches)
 }

@@ -9,6 +9,7 @@ mod committer;
 mod driver;
 mod executor;
 mod inbox;
+mod progress;
 mod pulse;
 mod recovery;
 mod refs;
@@ -33,6 +34,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::network::Links;
 pub(crate) use inbox::PeerInbox;
+pub(crate) use progress::Progress;
 use pulse::Fault;
 use vote_store::LedgerVotes;
 pub(crate) use vote_store::finalization;
@@ -59,6 +61,7 @@ pub(crate) struct Engine {
     inputs: Sender<driver::Event>,
     committee: Arc<Committee>,
     shown: Arc<Mutex<Shown>>,
+    going: Going,
     doubt: Option<String>,
     fault: Arc<Fault>,
     head: watch::Receiver<u64>,
@@ -74,6 +77,9 @@ struct Shown {
     evidence: Vec<Evidence>,
 }
 
+/// How catching up goes, if it is going on.
+type Going = Arc<Mutex<Option<Progress>>>;
+
 impl Shown {
     fn of(replica: &Replica) -> Self {
         Self { status: replica.status(), evidence: replica.evidence().copied().collect() }
@@ -86,6 +92,7 @@ pub(crate) struct EngineHandle {
     inputs: Sender<driver::Event>,
     committee: Arc<Committee>,
     shown: Arc<Mutex<Shown>>,
+    going: Going,
     /// Why the node could not vote when it started.
     doubt: Option<String>,
     fault: Arc<Fault>,
@@ -101,6 +108,11 @@ impl EngineHandle {
     /// Where the replica stands.
     pub(crate) fn status(&self) -> Status {
         self.shown.lock().status
+    }
+
+    /// How catching up goes, if this node lags.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        *self.going.lock()
     }
 
     /// Who is proven to have lied.
@@ -185,11 +197,14 @@ impl Engine {
             answers: inputs.clone(),
             fault: fault.clone(),
         };
+        let going = Going::default();
         let committer = committer::Committer {
             ledger,
             pool,
             clock,
             shown,
+            consensus: replica_shown.clone(),
+            going: going.clone(),
             answers: inputs.clone(),
             fault: fault.clone(),
         };
@@ -199,7 +214,17 @@ impl Engine {
             spawn("commit", move || committer.run(&commits))?,
             spawn("answer", move || answerer.run())?,
         ];
-        Ok(Self { inputs, committee, shown: replica_shown, doubt, fault, head, recovered_height, threads })
+        Ok(Self {
+            inputs,
+            committee,
+            shown: replica_shown,
+            going,
+            doubt,
+            fault,
+            head,
+            recovered_height,
+            threads,
+        })
     }
 
     /// A handle on the engine.
@@ -208,6 +233,7 @@ impl Engine {
             inputs: self.inputs.clone(),
             committee: self.committee.clone(),
             shown: self.shown.clone(),
+            going: self.going.clone(),
             doubt: self.doubt.clone(),
             fault: self.fault.clone(),
         }

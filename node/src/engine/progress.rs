@@ -10,10 +10,6 @@ const EVERY: Duration = Duration::from_secs(2);
 /// A node that catches up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Progress {
-    /// The newest committed block.
-    pub(crate) height: u64,
-    /// The highest block that is known to be final.
-    pub(crate) goal: u64,
     /// Blocks committed in a second, since the catching up began.
     pub(crate) blocks_per_s: f64,
     /// How long it takes at this rate, if none is added.
@@ -49,7 +45,7 @@ impl Watch {
             let (blocks_per_s, remaining) = (rate.round(), remaining_s.map(f64::round));
             tracing::info!(height, goal, blocks_per_s, remaining_s = ?remaining, "catching up");
         }
-        Some(Progress { height, goal, blocks_per_s: rate, remaining_s })
+        Some(Progress { blocks_per_s: rate, remaining_s })
     }
 }
 
@@ -72,7 +68,7 @@ mod tests {
         let first = watch.note(10, 1_010, begin).unwrap();
         assert_eq!((first.blocks_per_s, first.remaining_s), (0.0, None));
         let next = watch.note(210, 1_010, after(2)).unwrap();
-        assert_eq!(next, Progress { height: 210, goal: 1_010, blocks_per_s: 100.0, remaining_s: Some(8.0) });
+        assert_eq!(next, Progress { blocks_per_s: 100.0, remaining_s: Some(8.0) });
         assert!(watch.note(1_009, 1_010, after(9)).is_some(), "to the end");
         assert_eq!(watch.note(1_010, 1_010, after(10)), None);
         assert_eq!(watch.note(1_011, 1_012, after(11)), None, "and from then on it keeps up");

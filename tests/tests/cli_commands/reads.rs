@@ -194,11 +194,13 @@ fn settings_peers_topology_and_status_are_shown() {
     assert_eq!(site.ok(&["settings", "list", "--filter", "no.such"]), "");
 
     assert_eq!(site.json(&["peer", "list"]), json!([]));
-    assert_eq!(site.ok(&["peer", "list"]), "\n");
+    assert_eq!(site.ok(&["peer", "list", "-F", "csv"]), "\n");
+    assert_eq!(site.ok(&["peer", "list"]), "VALIDATOR  ENDPOINT  STATE\n");
 
     let status = site.json(&["status"]);
     assert_eq!((text(&status, "/node/head"), text(&status, "/node/name")), (head.as_str(), "c1-1"));
-    assert!(site.ok(&["status"]).contains("\n  name: c1-1\n"));
+    assert!(site.ok(&["status", "-F", "yaml"]).contains("\n  name: c1-1\n"));
+    assert!(site.ok(&["status"]).starts_with("node       c1-1 at tcp://"));
 
     let table = site.table(&["topology", "show"]);
     assert_eq!(table[0], ["CLUSTER", "VALIDATOR", "MNEMONIC", "ROLE", "STATE", "DELEGATE", "VOTE_KEY"]);

@@ -28,7 +28,7 @@ const COLUMNS: &[Column] = &[
 
 /// Arguments of `dgt testnet create`.
 #[derive(Debug, Args)]
-pub(super) struct Create {
+pub(in crate::cli) struct Create {
     /// How many clusters.
     #[arg(long, default_value_t = 1)]
     clusters: u16,

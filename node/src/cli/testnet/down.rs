@@ -19,7 +19,7 @@ const KILLED: Duration = Duration::from_secs(10);
 
 /// Arguments of `dgt testnet down`.
 #[derive(Debug, Args)]
-pub(super) struct Down {
+pub(in crate::cli) struct Down {
     #[command(flatten)]
     selection: Selection,
     /// Seconds that the nodes may take to stop; those that take longer are killed.

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Arguments of `dgt testnet status`.
 #[derive(Debug, Args)]
-pub(super) struct Status {
+pub(in crate::cli) struct Status {
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]

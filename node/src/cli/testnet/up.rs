@@ -27,7 +27,7 @@ const TAIL_LINES: usize = 12;
 
 /// Arguments of `dgt testnet up`.
 #[derive(Debug, Args)]
-pub(super) struct Up {
+pub(in crate::cli) struct Up {
     #[command(flatten)]
     selection: Selection,
     /// Seconds that the nodes may take. Nodes named with --only need not find enough others in this time: they must serve.

@@ -80,6 +80,7 @@ impl Bench {
         EngineHandle {
             inputs: self.sender.clone(),
             committee: testing::committee(&self.ledger, &self.network),
+            going: Default::default(),
             shown: Arc::new(Mutex::new(Shown { status, evidence: Vec::new() })),
             doubt: None,
             fault: Arc::new(Fault::none()),
