@@ -222,7 +222,7 @@ impl<I: Inbox> Keeper<I> {
             }
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "the network port"),
             SwarmEvent::ListenerClosed { reason, .. } => {
-                tracing::error!(?reason, "the network port is closed")
+                tracing::error!(?reason, "the network port is closed");
             }
             SwarmEvent::Behaviour(ready) => self.on_stream(ready),
             _ => {}

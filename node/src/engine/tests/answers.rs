@@ -26,7 +26,7 @@ fn run_from(bench: &Bench, from_height: u64) -> Option<Run> {
 }
 
 /// Commits a block of this batch, proposed in the view of its height.
-fn commit(bench: &Bench, batch: Verified<Batch>) -> Arc<Executed> {
+pub(super) fn commit(bench: &Bench, batch: Verified<Batch>) -> Arc<Executed> {
     let (ledger, head) = (&bench.ledger, bench.ledger.head());
     let slot = Slot {
         network_id: bench.network.network_id,

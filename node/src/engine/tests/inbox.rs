@@ -12,11 +12,12 @@ use ledger_types::{BlockId, Signature};
 use super::super::driver::Event;
 use super::super::inbox::{PeerInbox, WAITING_BYTES, WAITING_MESSAGES, has_room};
 use super::Bench;
+use super::answers::commit;
 use crate::batch_list;
 use crate::broadcast::Broadcast;
 use crate::clock::Clock;
 use crate::network::{Inbox as _, Links, Way};
-use crate::testing::{batch, forged, validator};
+use crate::testing::{batch, forged, rejected_batch, validator};
 
 fn inbox(bench: &Bench) -> PeerInbox {
     let broadcast = Arc::new(Broadcast::new(Links::none(), bench.pool.clone()));
@@ -74,6 +75,18 @@ async fn a_peers_batches_come_into_the_pool_once() {
     assert_eq!((bench.events.try_iter().count(), bench.pool.size().0), (0, 2));
     let held = bench.pool.get(&batch(1).id).unwrap();
     assert_eq!(held.transactions[0].header_bytes, batch(1).transactions[0].header_bytes);
+}
+
+#[tokio::test]
+async fn a_peers_copy_of_a_decided_batch_is_not_tried_again() {
+    let bench = Bench::new(4);
+    commit(&bench, rejected_batch(1));
+    commit(&bench, batch(1));
+    let inbox = inbox(&bench);
+    let frame = batch_list::encode([&*rejected_batch(1), &*batch(1), &*rejected_batch(2)]);
+    inbox.take(validator(2), Way::Batches, frame).await.unwrap();
+    assert_eq!(bench.pool.size().0, 1);
+    assert!(bench.pool.contains(&rejected_batch(2).id), "what is not decided is pending");
 }
 
 #[test]
