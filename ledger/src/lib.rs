@@ -17,5 +17,5 @@ pub mod store;
 mod testing;
 
 pub use chain::{GenesisBlock, Ledger, LedgerError, OpenOptions};
-pub use pool::{AdmitError, Pool};
+pub use pool::{AdmitError, Pool, Source};
 pub use reader::{Head, Reader};

@@ -28,6 +28,54 @@ pub enum AdmitError {
     Store(#[from] StoreError),
 }
 
+/// Who gave a batch to this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// One of its clients.
+    Client,
+    /// Another node, to which a client gave it.
+    Peer,
+}
+
+/// Batches that may go into a block, by arrival.
+#[derive(Default)]
+struct Ready {
+    of_clients: BTreeMap<u64, BatchId>,
+    of_peers: BTreeMap<u64, BatchId>,
+}
+
+impl Ready {
+    fn insert(&mut self, source: Source, arrival: u64, id: BatchId) {
+        match source {
+            Source::Client => self.of_clients.insert(arrival, id),
+            Source::Peer => self.of_peers.insert(arrival, id),
+        };
+    }
+
+    fn remove(&mut self, arrival: u64) {
+        self.of_clients.remove(&arrival);
+        self.of_peers.remove(&arrival);
+    }
+
+    /// The first of each source.
+    fn first(&self) -> impl Iterator<Item = &BatchId> {
+        self.of_clients.values().take(1).chain(self.of_peers.values().take(1))
+    }
+
+    /// One of each source in turn, while both have any.
+    fn in_turn(&self) -> impl Iterator<Item = &BatchId> {
+        let (mut clients, mut peers) = (self.of_clients.values(), self.of_peers.values());
+        let mut is_clients_turn = false;
+        std::iter::from_fn(move || {
+            is_clients_turn = !is_clients_turn;
+            match is_clients_turn {
+                true => clients.next().or_else(|| peers.next()),
+                false => peers.next().or_else(|| clients.next()),
+            }
+        })
+    }
+}
+
 /// The batches of a node that are not decided yet.
 #[derive(Default)]
 pub struct Pool {
@@ -37,8 +85,7 @@ pub struct Pool {
 #[derive(Default)]
 struct Inner {
     batches: HashMap<BatchId, Pooled>,
-    /// Batches that may go into a block, by arrival.
-    ready: BTreeMap<u64, BatchId>,
+    ready: Ready,
     /// Batches that wait for a dependency, by arrival.
     waiting: BTreeMap<u64, BatchId>,
     /// Transactions of all batches here.
@@ -62,6 +109,7 @@ struct Pooled {
     arrival: u64,
     since: Since,
     bytes: usize,
+    source: Source,
     /// The dependency it waits for, while it waits.
     missing: Option<String>,
     waited_enough: bool,
@@ -74,13 +122,15 @@ impl Pool {
     }
 
     /// Admits all batches or none. Batches that are committed or here already are passed over: the same batch sent twice
-    /// commits once. `now_ms` is any clock, the same at every call.
+    /// commits once. What a client gives counts as a client's, whoever gave it before. `now_ms` is any clock, the same at
+    /// every call.
     ///
     /// # Errors
     /// When there is no room for all of them, or storage fails.
     pub fn admit(
         &self,
         batches: Vec<Verified<Batch>>,
+        source: Source,
         reader: &Reader,
         now_ms: u64,
     ) -> Result<(), AdmitError> {
@@ -88,7 +138,11 @@ impl Pool {
         let mut seen = BTreeSet::new();
         let mut new = Vec::new();
         for batch in batches {
-            let known = inner.batches.contains_key(&batch.id) || reader.batch_place(&batch.id)?.is_some();
+            let is_here = inner.batches.contains_key(&batch.id);
+            if is_here && source == Source::Client {
+                inner.set_clients(&batch.id);
+            }
+            let known = is_here || reader.batch_place(&batch.id)?.is_some();
             if !known && seen.insert(batch.id) {
                 new.push(batch);
             }
@@ -109,7 +163,7 @@ impl Pool {
             return Err(AdmitError::Full { batches: inner.batches.len(), bytes: inner.bytes });
         }
         let since = Since { ms: now_ms, height: reader.head().height };
-        admitted.into_iter().for_each(|(batch, missing)| inner.insert(batch, missing, since));
+        admitted.into_iter().for_each(|(batch, missing)| inner.insert(batch, source, missing, since));
         Ok(())
     }
 
@@ -123,10 +177,11 @@ impl Pool {
         self.inner.lock().batches.get(id).map(|pooled| pooled.batch.clone())
     }
 
-    /// Batches that may go into a block, in the order of their arrival, at most `limit`.
+    /// Batches that may go into a block, at most `limit`: of clients and of peers in turn, each in the order of their
+    /// arrival. However many batches one peer sends, those of this node's clients need not wait behind them.
     pub fn candidates(&self, limit: usize) -> Vec<Candidate> {
         let inner = self.inner.lock();
-        let ready = inner.ready.values().take(limit).map(|id| &inner.batches[id]);
+        let ready = inner.ready.in_turn().take(limit).map(|id| &inner.batches[id]);
         ready
             .map(|pooled| Candidate {
                 batch: pooled.batch.clone(),
@@ -139,7 +194,7 @@ impl Pool {
     /// Since when the oldest batch that may go into a block is here; `None` when there is none.
     pub fn pending_since_ms(&self) -> Option<u64> {
         let inner = self.inner.lock();
-        inner.ready.values().next().map(|id| inner.batches[id].since.ms)
+        inner.ready.first().map(|id| inner.batches[id].since.ms).min()
     }
 
     /// Batches here, and their bytes.
@@ -196,24 +251,35 @@ impl Pool {
 }
 
 impl Inner {
-    fn insert(&mut self, batch: Verified<Batch>, missing: Option<String>, since: Since) {
+    fn insert(&mut self, batch: Verified<Batch>, source: Source, missing: Option<String>, since: Since) {
         let (id, bytes) = (batch.id, batch.encoded_len());
         let arrival = self.next_arrival;
         self.next_arrival += 1;
         self.bytes += bytes;
-        self.ready.insert(arrival, id);
+        self.ready.insert(source, arrival, id);
         self.transactions.extend(batch.transactions.iter().map(|transaction| transaction.id));
         self.wake(&batch);
         let batch = Arc::new(batch);
-        let pooled = Pooled { batch, arrival, since, bytes, missing: None, waited_enough: false };
+        let pooled = Pooled { batch, arrival, since, bytes, source, missing: None, waited_enough: false };
         self.batches.insert(id, pooled);
         self.set_missing(&id, missing);
+    }
+
+    /// A client gave what a peer had sent.
+    fn set_clients(&mut self, id: &BatchId) {
+        let Some(pooled) = self.batches.get_mut(id) else { return };
+        pooled.source = Source::Client;
+        if pooled.missing.is_none() {
+            let arrival = pooled.arrival;
+            self.ready.remove(arrival);
+            self.ready.insert(Source::Client, arrival, *id);
+        }
     }
 
     /// Moves a batch between ready and waiting.
     fn set_missing(&mut self, id: &BatchId, missing: Option<String>) {
         let Some(pooled) = self.batches.get_mut(id) else { return };
-        let arrival = pooled.arrival;
+        let (arrival, source) = (pooled.arrival, pooled.source);
         if let Some(before) = std::mem::replace(&mut pooled.missing, missing.clone())
             && let Some(who) = self.waiting_for.get_mut(&before)
         {
@@ -224,13 +290,13 @@ impl Inner {
         }
         match missing {
             Some(dependency) => {
-                self.ready.remove(&arrival);
+                self.ready.remove(arrival);
                 self.waiting.insert(arrival, *id);
                 self.waiting_for.entry(dependency).or_default().insert(arrival);
             }
             None => {
                 self.waiting.remove(&arrival);
-                self.ready.insert(arrival, *id);
+                self.ready.insert(source, arrival, *id);
             }
         }
     }
@@ -238,7 +304,7 @@ impl Inner {
     fn remove(&mut self, id: &BatchId) {
         self.set_missing(id, None);
         let Some(pooled) = self.batches.remove(id) else { return };
-        self.ready.remove(&pooled.arrival);
+        self.ready.remove(pooled.arrival);
         self.bytes -= pooled.bytes;
         for transaction in &pooled.batch.transactions {
             self.transactions.remove(&transaction.id);
@@ -280,7 +346,7 @@ fn missing_dependency(batch: &Batch, reader: &Reader) -> Result<Option<String>, 
 mod tests {
     use ledger_types::{Batch, Verified, limits};
 
-    use super::{AdmitError, Pool};
+    use super::{AdmitError, Pool, Source};
     use crate::Ledger;
     use crate::testing::{address, batch, build_of, build_on, commit, options, put};
 
@@ -299,12 +365,29 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_sends_much_does_not_put_off_clients() {
+        let (_directory, ledger) = ledger();
+        let pool = Pool::new();
+        let [a, b, c, d, e] = [1, 2, 3, 4, 5].map(|number| put(number, b"x"));
+        let of_peers = vec![a.clone(), b.clone(), c.clone()];
+        pool.admit(of_peers, Source::Peer, &ledger.reader(), 1).unwrap();
+        pool.admit(vec![d.clone(), e.clone()], Source::Client, &ledger.reader(), 2).unwrap();
+        assert_eq!(candidate_ids(&pool), ids(&[&d, &a, &e, &b, &c]));
+        assert_eq!(pool.pending_since_ms(), Some(1));
+        // A client that gives a batch here which it gave elsewhere before.
+        pool.admit(vec![c.clone()], Source::Client, &ledger.reader(), 3).unwrap();
+        assert_eq!(candidate_ids(&pool), ids(&[&c, &a, &d, &b, &e]));
+        pool.remove(&[c.id, a.id]);
+        assert_eq!(candidate_ids(&pool), ids(&[&d, &b, &e]));
+    }
+
+    #[test]
     fn batches_come_out_in_the_order_of_their_arrival_and_once() {
         let (_directory, ledger) = ledger();
         let pool = Pool::new();
         let (a, b) = (put(1, b"a"), put(2, b"b"));
-        pool.admit(vec![b.clone(), a.clone(), b.clone()], &ledger.reader(), 5).unwrap();
-        pool.admit(vec![a.clone()], &ledger.reader(), 9).unwrap();
+        pool.admit(vec![b.clone(), a.clone(), b.clone()], Source::Client, &ledger.reader(), 5).unwrap();
+        pool.admit(vec![a.clone()], Source::Client, &ledger.reader(), 9).unwrap();
         assert_eq!(candidate_ids(&pool), ids(&[&b, &a]));
         assert_eq!(pool.pending_since_ms(), Some(5));
         assert_eq!(pool.size(), (2, a.encoded_len() + b.encoded_len()));
@@ -315,12 +398,12 @@ mod tests {
         let (_directory, ledger) = ledger();
         let pool = Pool::new();
         let (good, bad) = (put(1, b"a"), put(2, b"refuse"));
-        pool.admit(vec![good.clone(), bad.clone()], &ledger.reader(), 0).unwrap();
+        pool.admit(vec![good.clone(), bad.clone()], Source::Client, &ledger.reader(), 0).unwrap();
         let executed = commit(&ledger, &[good.clone(), bad.clone()]);
         pool.remove_decided(executed.block());
         assert_eq!((pool.size(), pool.pending_since_ms()), ((0, 0), None));
         // The committed one is not taken again; the rejected one may be tried again.
-        pool.admit(vec![good, bad.clone()], &ledger.reader(), 0).unwrap();
+        pool.admit(vec![good, bad.clone()], Source::Client, &ledger.reader(), 0).unwrap();
         assert_eq!(candidate_ids(&pool), ids(&[&bad]));
     }
 
@@ -331,9 +414,9 @@ mod tests {
         let first = put(1, b"a");
         let needed = [first.transactions[0].id.to_string()];
         let second = batch(&[(address(2), b"b", &needed)]);
-        pool.admit(vec![second.clone()], &ledger.reader(), 0).unwrap();
+        pool.admit(vec![second.clone()], Source::Client, &ledger.reader(), 0).unwrap();
         assert_eq!(candidate_ids(&pool), ids(&[]));
-        pool.admit(vec![first.clone()], &ledger.reader(), 1).unwrap();
+        pool.admit(vec![first.clone()], Source::Client, &ledger.reader(), 1).unwrap();
         assert_eq!(candidate_ids(&pool), ids(&[&second, &first]), "a block finds out about the order");
         pool.defer(&[second.id], &ledger.reader()).unwrap();
         assert_eq!(candidate_ids(&pool), ids(&[&first]));
@@ -347,7 +430,7 @@ mod tests {
         let (_directory, ledger) = ledger();
         let pool = Pool::new();
         let orphan = batch(&[(address(2), b"b", &["abc".to_owned()])]);
-        pool.admit(vec![orphan.clone()], &ledger.reader(), 100).unwrap();
+        pool.admit(vec![orphan.clone()], Source::Client, &ledger.reader(), 100).unwrap();
         assert!(!pool.expire(100 + limits::DEPENDENCY_WAIT_MS - 1));
         assert!(pool.expire(100 + limits::DEPENDENCY_WAIT_MS));
         let candidates = pool.candidates(10);
@@ -364,12 +447,17 @@ mod tests {
         let pool = Pool::new();
         let large = |number: u32| put(number, &vec![b'x'; limits::PAYLOAD_BYTES - 100]);
         let fits = u32::try_from(limits::POOL_BYTES / limits::PAYLOAD_BYTES).unwrap() - 1;
-        pool.admit((0..fits).map(large).collect(), &ledger.reader(), 0).unwrap();
+        pool.admit((0..fits).map(large).collect(), Source::Client, &ledger.reader(), 0).unwrap();
         let before = pool.size();
-        let refused = pool.admit(vec![put(1, b"small"), large(1_000), large(1_001)], &ledger.reader(), 0);
+        let refused = pool.admit(
+            vec![put(1, b"small"), large(1_000), large(1_001)],
+            Source::Client,
+            &ledger.reader(),
+            0,
+        );
         assert!(matches!(refused, Err(AdmitError::Full { .. })));
         assert_eq!(pool.size(), before);
-        pool.admit(vec![put(1, b"small")], &ledger.reader(), 0).unwrap();
+        pool.admit(vec![put(1, b"small")], Source::Client, &ledger.reader(), 0).unwrap();
     }
 
     #[test]
@@ -377,7 +465,7 @@ mod tests {
         let (_directory, ledger) = ledger();
         let pool = Pool::new();
         let bad = put(2, b"refuse");
-        pool.admit(vec![bad.clone()], &ledger.reader(), 0).unwrap();
+        pool.admit(vec![bad.clone()], Source::Client, &ledger.reader(), 0).unwrap();
         let stale = pool.candidates(10);
         let first = build_of(&ledger, stale.clone());
         assert_eq!(first.block().rejections().count(), 1);
@@ -386,7 +474,7 @@ mod tests {
         ledger.commit(std::slice::from_ref(&first)).unwrap();
         assert_eq!(build_of(&ledger, stale).block().entries.len(), 0);
         pool.remove_decided(first.block());
-        pool.admit(vec![bad], &ledger.reader(), 0).unwrap();
+        pool.admit(vec![bad], Source::Client, &ledger.reader(), 0).unwrap();
         assert_eq!(build_of(&ledger, pool.candidates(10)).block().rejections().count(), 1);
     }
 }

@@ -112,7 +112,7 @@ mod tests {
 
     use std::sync::Arc;
 
-    use ledger::Pool;
+    use ledger::{Pool, Source};
     use ledger_types::limits::POOL_BATCHES;
     use ledger_types::{Batch, BatchId, Verified};
 
@@ -148,7 +148,8 @@ mod tests {
         let broadcast = Broadcast { has_peers: true, ..Broadcast::new(Links::none(), pool.clone()) };
         let given: Vec<_> = (0..4).map(batch).collect();
         let from_a_peer = batch(10);
-        pool.admit(given.iter().cloned().chain([from_a_peer]).collect(), &ledger.reader(), 0).unwrap();
+        pool.admit(given.iter().cloned().chain([from_a_peer]).collect(), Source::Client, &ledger.reader(), 0)
+            .unwrap();
         broadcast.send(broadcast.prepare(&given));
         let pending = || broadcast.oldest_pending().iter().map(|batch| batch.id).collect::<Vec<_>>();
         assert_eq!(pending(), ids(&given));
@@ -165,7 +166,7 @@ mod tests {
         let (each, all) =
             (given[0].encoded_len(), given.iter().map(|batch| batch.encoded_len()).sum::<usize>());
         assert!(all > RESENT_BYTES + each, "{all} bytes");
-        pool.admit(given.clone(), &ledger.reader(), 0).unwrap();
+        pool.admit(given.clone(), Source::Client, &ledger.reader(), 0).unwrap();
         broadcast.send(broadcast.prepare(&given));
         let resent: usize = broadcast.oldest_pending().iter().map(|batch| batch.encoded_len()).sum();
         assert!((RESENT_BYTES..RESENT_BYTES + each).contains(&resent), "{resent} bytes");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::{BatchIntake, IntakeError, Submission};
-use ledger::{AdmitError, Pool, Reader};
+use ledger::{AdmitError, Pool, Reader, Source};
 use ledger_types::{Batch, BatchError, BatchId};
 use tokio::sync::Semaphore;
 
@@ -49,7 +49,7 @@ impl Intake {
             let _permit = permit;
             let verified = batch_list::verify(batches).map_err(invalid)?;
             let prepared = broadcast.prepare(&verified);
-            pool.admit(verified, &reader, now_ms).map_err(refusal)?;
+            pool.admit(verified, Source::Client, &reader, now_ms).map_err(refusal)?;
             broadcast.send(prepared);
             engine.pool_changed();
             Ok(())

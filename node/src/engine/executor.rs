@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender};
 use bytes::Bytes;
 use consensus::{Committee, Input};
 use ledger::execute::{Executed, ProposedEntry, Slot};
-use ledger::{AdmitError, Ledger, LedgerError, Pool, roots};
+use ledger::{AdmitError, Ledger, LedgerError, Pool, Source, roots};
 use ledger_types::{Batch, BatchId, Block, BlockHeader, BlockId, Entry, ValidatorId, Verified};
 
 use super::driver::Event;
@@ -174,7 +174,12 @@ impl Executor {
         let mut batches = batch_list::decode(sent).unwrap_or_default();
         batches.retain(|batch| wanted.remove(&batch.id));
         let verified = batch_list::verify(batches).unwrap_or_default();
-        match self.pool.admit(verified.clone(), &self.ledger.reader(), self.clock.now().monotonic_ms) {
+        match self.pool.admit(
+            verified.clone(),
+            Source::Peer,
+            &self.ledger.reader(),
+            self.clock.now().monotonic_ms,
+        ) {
             Ok(()) => self.tell(Event::PoolChanged),
             Err(AdmitError::Full { .. }) => {}
             Err(AdmitError::Store(error)) => return Err(error.into()),

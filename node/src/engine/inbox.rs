@@ -7,7 +7,7 @@ use bytes::Bytes;
 use consensus::message::MESSAGE_BYTES;
 use consensus::{Committee, Ed25519Verifier, Message, VerifiedMessage};
 use ledger::store::StoreError;
-use ledger::{AdmitError, Pool, Reader};
+use ledger::{AdmitError, Pool, Reader, Source};
 use ledger_types::limits::{BATCHES_PER_LIST, POOL_BATCHES, POOL_BYTES};
 use ledger_types::{Batch, BatchId, ValidatorId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -108,7 +108,7 @@ impl PeerInbox {
             }
             let verified =
                 batch_list::verify(batches).map_err(|(id, error)| format!("batch {id}: {error}"))?;
-            match pool.admit(verified, &reader, now_ms) {
+            match pool.admit(verified, Source::Peer, &reader, now_ms) {
                 Ok(()) => engine.pool_changed(),
                 Err(error @ AdmitError::Full { .. }) => {
                     tracing::debug!(%error, "a peer's batches are dropped");

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use consensus::{Duty, Role, Status};
 use genesis::Genesis;
-use ledger::{Ledger, Pool};
+use ledger::{Ledger, Pool, Source};
 use ledger_types::{Batch, Verified};
 use parking_lot::Mutex;
 
@@ -41,7 +41,7 @@ impl Bench {
     }
 
     fn admit(&self, batches: &[Verified<Batch>]) {
-        self.pool.admit(batches.to_vec(), &self.ledger.reader(), 0).unwrap();
+        self.pool.admit(batches.to_vec(), Source::Client, &self.ledger.reader(), 0).unwrap();
     }
 
     /// Executes a task and returns what the driver would hear.
