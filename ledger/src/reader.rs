@@ -299,7 +299,7 @@ impl Reader {
     }
 
     /// The height of the newest rejection of a batch.
-    pub(crate) fn rejection_height(&self, id: &BatchId) -> Result<Option<u64>, ReadError> {
+    pub fn rejection_height(&self, id: &BatchId) -> Result<Option<u64>, ReadError> {
         Ok(self.pinned(&schema::rejection(id))?.map(|(height, _)| height))
     }
 

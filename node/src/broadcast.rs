@@ -18,11 +18,18 @@ const FRAME_BYTES: usize = 1 << 20;
 /// Bytes of pending batches after which a peer whose link comes up gets no more.
 const RESENT_BYTES: usize = 4 << 20;
 
+/// How long a batch is pending before it is sent again, and how often, milliseconds.
+const REPEAT_MS: u64 = 2_000;
+/// Batches that are sent again at once at most: one of them is enough for a block to be wanted.
+const REPEATED: usize = 100;
+
 /// Sends batches of this node's clients to its peers.
 pub(crate) struct Broadcast {
     links: Links,
     has_peers: bool,
     pool: Arc<Pool>,
+    /// When pending batches were last sent again.
+    repeated_ms: Mutex<u64>,
     /// What clients gave, by arrival; decided ones leave when it has grown.
     given: Mutex<VecDeque<BatchId>>,
 }
@@ -31,7 +38,7 @@ impl Broadcast {
     /// For the batches of a pool.
     pub(crate) fn new(links: Links, pool: Arc<Pool>) -> Self {
         let has_peers = !links.states().is_empty();
-        Self { links, has_peers, pool, given: Mutex::default() }
+        Self { links, has_peers, pool, repeated_ms: Mutex::default(), given: Mutex::default() }
     }
 
     /// What has to be sent of batches that are about to be admitted.
@@ -56,6 +63,21 @@ impl Broadcast {
     pub(crate) fn resend(&self, peer: ValidatorId) {
         for frame in frames(self.oldest_pending().iter().map(|batch| &***batch)) {
             self.links.put(Recipients::One(peer), Way::Batches, &frame);
+        }
+    }
+
+    /// Sends everybody what has been pending for long, whoever gave it: who lost it must know that a block is wanted, or an
+    /// idle leader is never left. Does nothing most of the times it is called.
+    pub(crate) fn repeat(&self, now_ms: u64) {
+        let is_old = |since_ms: u64| since_ms.saturating_add(REPEAT_MS) <= now_ms;
+        let mut repeated_ms = self.repeated_ms.lock();
+        if !self.has_peers || !is_old(*repeated_ms) || !self.pool.pending_since_ms().is_some_and(is_old) {
+            return;
+        }
+        *repeated_ms = now_ms;
+        let pending = self.pool.candidates(REPEATED);
+        for frame in frames(pending.iter().map(|candidate| &**candidate.batch)).into_iter().take(1) {
+            self.links.put(Recipients::Others, Way::Batches, &frame);
         }
     }
 
@@ -116,10 +138,10 @@ mod tests {
     use ledger_types::limits::POOL_BATCHES;
     use ledger_types::{Batch, BatchId, Verified};
 
-    use super::{Broadcast, FRAME_BYTES, RESENT_BYTES, frames};
+    use super::{Broadcast, FRAME_BYTES, REPEAT_MS, RESENT_BYTES, frames};
     use crate::batch_list;
-    use crate::network::Links;
-    use crate::testing::{batch, large_batch, ledger, network};
+    use crate::network::{Links, Way};
+    use crate::testing::{batch, large_batch, ledger, network, validator};
 
     fn ids<'a>(batches: impl IntoIterator<Item = &'a Verified<Batch>>) -> Vec<BatchId> {
         batches.into_iter().map(|batch| batch.id).collect()
@@ -155,6 +177,26 @@ mod tests {
         assert_eq!(pending(), ids(&given));
         pool.remove(&[given[1].id]);
         assert_eq!(pending(), ids([&given[0], &given[2], &given[3]]));
+    }
+
+    #[test]
+    fn what_is_pending_for_long_is_sent_again_now_and_then() {
+        let directory = tempfile::tempdir().unwrap();
+        let (ledger, pool) = (ledger(directory.path(), &network(4)), Arc::new(Pool::new()));
+        let links = Links::to([validator(2)]);
+        let broadcast = Broadcast::new(links.clone(), pool.clone());
+        let from_a_peer = vec![batch(1)];
+        pool.admit(from_a_peer, Source::Peer, &ledger.reader(), 1_000).unwrap();
+        let waiting = |now_ms| {
+            broadcast.repeat(now_ms);
+            links.waiting(validator(2), Way::Batches)
+        };
+        assert_eq!(waiting(1_000 + REPEAT_MS - 1), 0, "not for long yet");
+        assert_eq!(waiting(1_000 + REPEAT_MS), 1);
+        assert_eq!(waiting(1_000 + 2 * REPEAT_MS - 1), 1, "just done");
+        assert_eq!(waiting(1_000 + 2 * REPEAT_MS), 2);
+        pool.remove(&[batch(1).id]);
+        assert_eq!(waiting(1_000 + 9 * REPEAT_MS), 2, "nothing is pending");
     }
 
     #[test]

@@ -133,6 +133,7 @@ impl Node {
             }
         };
         let (pool, clock) = (Arc::new(Pool::new()), Clock::start());
+        let broadcast = Arc::new(Broadcast::new(links.clone(), pool.clone()));
         let engine = Engine::start(Parts {
             ledger: ledger.clone(),
             pool: pool.clone(),
@@ -142,6 +143,7 @@ impl Node {
             timing: self.timing,
             clock,
             links: links.clone(),
+            broadcast: broadcast.clone(),
             vote_generation: self.home.vote_generation_file(),
             operator: self.operator,
         })?;
@@ -149,7 +151,6 @@ impl Node {
             engine.stop();
             return Err(fault);
         }
-        let broadcast = Arc::new(Broadcast::new(links.clone(), pool.clone()));
         let network = network.map(|network| {
             let _runtime = runtime.enter();
             let (engine, reader) = (engine.handle(), ledger.reader());

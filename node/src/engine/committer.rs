@@ -15,6 +15,7 @@ use super::driver::Event;
 use super::progress::Watch;
 use super::pulse::Fault;
 use super::{Going, Shown};
+use crate::broadcast::Broadcast;
 use crate::clock::Clock;
 
 /// Blocks after which the files are synced; until then the consensus file keeps the bodies.
@@ -33,6 +34,7 @@ pub(super) struct Committer {
     pub(super) pool: Arc<Pool>,
     pub(super) clock: Clock,
     pub(super) shown: watch::Sender<u64>,
+    pub(super) broadcast: Arc<Broadcast>,
     /// What the replica shows: how far the chain is known to be final.
     pub(super) consensus: Arc<Mutex<Shown>>,
     pub(super) going: Going,
@@ -52,6 +54,7 @@ impl Committer {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.expire();
+                    self.broadcast.repeat(self.clock.now().monotonic_ms);
                     self.sync_after(&mut synced, 1)
                 }
                 Err(RecvTimeoutError::Disconnected) => break,

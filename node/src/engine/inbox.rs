@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use consensus::message::MESSAGE_BYTES;
-use consensus::{Committee, Ed25519Verifier, Message, VerifiedMessage};
+use consensus::{Committee, Ed25519Verifier, Message, Now, VerifiedMessage};
 use ledger::store::StoreError;
 use ledger::{AdmitError, Pool, Reader, Source};
 use ledger_types::limits::{BATCHES_PER_LIST, POOL_BATCHES, POOL_BYTES};
@@ -25,6 +25,9 @@ pub(super) const WAITING_MESSAGES: usize = 256;
 pub(super) const WAITING_BYTES: usize = 32 << 20;
 // The largest message fits, or its sender would wait for ever.
 const _: () = assert!(MESSAGE_BYTES <= WAITING_BYTES && WAITING_BYTES <= u32::MAX as usize);
+
+/// How long after its rejection a batch may still be on its way from other nodes, milliseconds.
+pub(super) const LATE_MS: u64 = 10_000;
 
 /// The engine's end of the links: messages go to the driver, batches to the pool.
 pub(crate) struct PeerInbox {
@@ -99,9 +102,9 @@ impl PeerInbox {
 
     async fn take_batches(&self, frame: Bytes) -> Result<(), String> {
         let (pool, reader, engine) = (self.pool.clone(), self.reader.clone(), self.engine.clone());
-        let now_ms = self.clock.now().monotonic_ms;
+        let Now { monotonic_ms: now_ms, wall_ms } = self.clock.now();
         let taken = spawn_blocking(move || {
-            let batches = unknown(frame, &pool, &reader)?;
+            let batches = unknown(frame, &pool, &reader, wall_ms)?;
             // Before the signatures: while the pool is full, a peer's batches cost next to nothing.
             if batches.is_empty() || !has_room(pool.size(), &batches) {
                 return Ok(());
@@ -162,14 +165,24 @@ async fn verify(message: Message, committee: Arc<Committee>) -> Result<Option<Ve
     }
 }
 
-/// The batches of a frame that are neither pending nor decided here. A rejected one is a new try only when a client gives
-/// it: a copy that a peer sends late must not change an answer.
-fn unknown(frame: Bytes, pool: &Pool, reader: &Reader) -> Result<Vec<Batch>, String> {
+/// The batches of a frame that are neither pending nor decided here. One that was rejected a moment ago is a copy that comes
+/// late, and must not change an answer; later it is a client's new try.
+pub(super) fn unknown(
+    frame: Bytes,
+    pool: &Pool,
+    reader: &Reader,
+    wall_ms: u64,
+) -> Result<Vec<Batch>, String> {
     let mut batches = batch_list::decode(frame).map_err(|error| format!("no batches: {error}"))?;
     if batches.len() > BATCHES_PER_LIST {
         return Err(format!("{} batches in one frame", batches.len()));
     }
-    let is_decided = |id: &BatchId| Ok(reader.batch_place(id)?.is_some() || reader.rejection(id)?.is_some());
+    let is_decided = |id: &BatchId| {
+        let rejected =
+            reader.rejection_height(id)?.map(|height| reader.header(height)).transpose()?.flatten();
+        let is_late = rejected.is_some_and(|block| block.time_ms.saturating_add(LATE_MS) > wall_ms);
+        Ok(is_late || reader.batch_place(id)?.is_some())
+    };
     batches.retain(|batch| {
         let decided: Result<bool, StoreError> = is_decided(&batch.id);
         !pool.contains(&batch.id) && decided.inspect_err(unreadable).is_ok_and(|is_decided| !is_decided)

@@ -31,6 +31,7 @@ use ledger_types::{PrivateKey, Topology, ValidatorId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::broadcast::Broadcast;
 use crate::clock::Clock;
 use crate::network::Links;
 pub(crate) use inbox::PeerInbox;
@@ -50,6 +51,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     /// The way to the other validators.
     pub(crate) links: Links,
+    /// Sends what is pending for long to the others again.
+    pub(crate) broadcast: Arc<Broadcast>,
     /// The file beside the keys that tells which life of this node ran last.
     pub(crate) vote_generation: PathBuf,
     /// What the operator says about the consensus file.
@@ -149,8 +152,8 @@ impl EngineHandle {
 impl Engine {
     /// Restores the replica from the consensus file and starts the threads.
     pub(crate) fn start(parts: Parts) -> Result<Self> {
-        let Parts { ledger, pool, topology, own, vote_key, timing, clock, links, vote_generation, operator } =
-            parts;
+        let Parts { ledger, pool, topology, own, vote_key, timing, clock, links, broadcast, .. } = parts;
+        let Parts { vote_generation, operator, .. } = parts;
         let (inputs, events) = channel();
         let (work, tasks) = channel();
         let (decided, commits) = channel();
@@ -203,6 +206,7 @@ impl Engine {
             pool,
             clock,
             shown,
+            broadcast,
             consensus: replica_shown.clone(),
             going: going.clone(),
             answers: inputs.clone(),

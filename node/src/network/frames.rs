@@ -38,6 +38,11 @@ pub(super) enum StreamError {
 }
 
 impl StreamError {
+    /// Whether the peer, or the way there, seems to be gone.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::Silent | Self::Stuck)
+    }
+
     /// Whether only a liar or a broken program sends this.
     pub(super) fn is_fault(&self) -> bool {
         matches!(self, Self::TooLarge(_) | Self::Junk(_))

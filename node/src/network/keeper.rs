@@ -21,6 +21,7 @@ use super::claims::{Claims, ProcessId};
 use super::door::{Door, Ready, ip_of};
 use super::frames::SILENCE;
 use super::link::{self, News, Shared};
+use super::open::HANDSHAKE;
 use super::{Inbox, Links, Way};
 
 /// How long after a failed attempt the next one is made: doubled each time up to the second.
@@ -49,6 +50,8 @@ struct Remote {
     closing: BTreeSet<ConnectionId>,
     /// The one that this node sends on.
     sending: Option<ConnectionId>,
+    /// When that one must be up.
+    up_by: Option<Instant>,
     failures: u32,
     dial_at: Option<Instant>,
     faults: u32,
@@ -106,6 +109,7 @@ impl<I: Inbox> Keeper<I> {
             connections: Vec::new(),
             closing: BTreeSet::new(),
             told: None,
+            up_by: None,
             sending: None,
             failures: 0,
             dial_at: Some(now),
@@ -136,12 +140,13 @@ impl<I: Inbox> Keeper<I> {
     }
 
     fn next_due(&self) -> Instant {
-        let due = self.remotes.values().flat_map(|remote| [remote.dial_at, remote.out_until]);
+        let due = self.remotes.values().flat_map(|remote| [remote.dial_at, remote.out_until, remote.up_by]);
         due.flatten().min().unwrap_or_else(|| Instant::now() + SILENCE)
     }
 
     fn on_time(&mut self, resolved: &mpsc::Sender<(ValidatorId, Vec<SocketAddr>)>) {
         let now = Instant::now();
+        self.close_stuck(now);
         for (peer, remote) in &mut self.remotes {
             if remote.out_until.is_some_and(|until| until <= now) {
                 remote.out_until = None;
@@ -275,7 +280,7 @@ impl<I: Inbox> Keeper<I> {
         if remote.sending.is_none()
             && let Some(connection) = remote.connections.first().copied()
         {
-            remote.sending = Some(connection);
+            (remote.sending, remote.up_by) = (Some(connection), Some(Instant::now() + HANDSHAKE));
             self.swarm.behaviour_mut().open(remote.id, connection);
         }
     }
@@ -286,7 +291,7 @@ impl<I: Inbox> Keeper<I> {
         let Some(remote) = self.remotes.get_mut(&peer) else { return };
         remote.connections.retain(|held| *held != id);
         if remote.sending == Some(id) {
-            remote.sending = None;
+            (remote.sending, remote.up_by) = (None, None);
             if let Some(end) = self.shared.links.peers.get(&peer) {
                 end.set_down();
             }
@@ -317,7 +322,7 @@ impl<I: Inbox> Keeper<I> {
         match news {
             News::Up { peer } => {
                 let Some(remote) = self.remotes.get_mut(&peer) else { return };
-                (remote.failures, remote.busy_since) = (0, None);
+                (remote.failures, remote.busy_since, remote.up_by) = (0, None, None);
                 remote.tell(peer, "link up");
                 self.shared.inbox.linked(peer);
             }
@@ -337,7 +342,10 @@ impl<I: Inbox> Keeper<I> {
                 } else if is_open {
                     tracing::debug!(%peer, %error, "a stream ended");
                 }
-                if is_open {
+                if is_open && error.is_silence() {
+                    // What is as old is as dead, whether it was used or not.
+                    self.close_all(peer);
+                } else if is_open {
                     self.close(connection);
                 }
             }
@@ -350,9 +358,20 @@ impl<I: Inbox> Keeper<I> {
         remote.faults = remote.faults.saturating_add(1);
         remote.out_until = Some(Instant::now() + wait);
         self.swarm.behaviour_mut().shut_out(remote.id, true);
-        for id in remote.connections.clone() {
-            self.close(id);
-        }
+        self.close_all(peer);
+    }
+
+    fn close_all(&mut self, peer: ValidatorId) {
+        let connections = self.remotes.get(&peer).map(|remote| remote.connections.clone());
+        connections.into_iter().flatten().for_each(|id| self.close(id));
+    }
+
+    /// Closes connections whose peers do not answer.
+    fn close_stuck(&mut self, now: Instant) {
+        let is_stuck = |remote: &Remote| remote.up_by.is_some_and(|due| due <= now);
+        let stuck: Vec<ConnectionId> =
+            self.remotes.values().filter(|it| is_stuck(it)).filter_map(|it| it.sending).collect();
+        stuck.into_iter().for_each(|id| self.close(id));
     }
 
     /// If more peers than can lie say so for long enough, another process uses this node's keys.

@@ -91,6 +91,12 @@ impl Lane {
         frames.queue.clear();
     }
 
+    /// How many frames wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.frames.lock().queue.len()
+    }
+
     /// How many frames found no room.
     pub(super) fn dropped(&self) -> u64 {
         self.frames.lock().dropped

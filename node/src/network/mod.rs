@@ -187,6 +187,19 @@ impl Links {
         Self { peers: Arc::default() }
     }
 
+    /// Links that are up and lead nowhere.
+    #[cfg(test)]
+    pub(crate) fn to(peers: impl IntoIterator<Item = ValidatorId>) -> Self {
+        let peer = |id| (id, Peer { is_up: true.into(), ..Peer::new(String::new()) });
+        Self { peers: Arc::new(peers.into_iter().map(peer).collect()) }
+    }
+
+    /// How many frames wait for a peer on a way.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self, peer: ValidatorId, way: Way) -> usize {
+        self.peers.get(&peer).map_or(0, |peer| peer.lane(way).waiting())
+    }
+
     /// Sends a consensus message.
     pub(crate) fn send(&self, to: Recipients, message: &Message) {
         if self.peers.is_empty() {

@@ -20,8 +20,8 @@ use super::keeper::Keeper;
 use super::socket::Socket;
 use super::{Inbox, Links, Peer};
 
-/// How long a connection with its handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(3);
+/// How long a connection with its handshake may take, and after it the streams with the peer's welcome.
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(3);
 /// Streams of one connection whose way is not agreed on yet; others are dropped.
 const NEGOTIATING: usize = 8;
 /// Yamux shares a gigabyte between a connection's streams: with so many allowed, each has 256 KiB and never gets more,

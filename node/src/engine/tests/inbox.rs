@@ -10,7 +10,7 @@ use ledger_types::limits::{BLOCK_BYTES, POOL_BATCHES, POOL_BYTES};
 use ledger_types::{BlockId, Signature};
 
 use super::super::driver::Event;
-use super::super::inbox::{PeerInbox, WAITING_BYTES, WAITING_MESSAGES, has_room};
+use super::super::inbox::{LATE_MS, PeerInbox, WAITING_BYTES, WAITING_MESSAGES, has_room, unknown};
 use super::Bench;
 use super::answers::commit;
 use crate::batch_list;
@@ -77,16 +77,18 @@ async fn a_peers_batches_come_into_the_pool_once() {
     assert_eq!(held.transactions[0].header_bytes, batch(1).transactions[0].header_bytes);
 }
 
-#[tokio::test]
-async fn a_peers_copy_of_a_decided_batch_is_not_tried_again() {
+#[test]
+fn a_peers_copy_of_a_batch_just_decided_is_not_tried_again() {
     let bench = Bench::new(4);
-    commit(&bench, rejected_batch(1));
+    let rejected_ms = commit(&bench, rejected_batch(1)).header().time_ms;
     commit(&bench, batch(1));
-    let inbox = inbox(&bench);
     let frame = batch_list::encode([&*rejected_batch(1), &*batch(1), &*rejected_batch(2)]);
-    inbox.take(validator(2), Way::Batches, frame).await.unwrap();
-    assert_eq!(bench.pool.size().0, 1);
-    assert!(bench.pool.contains(&rejected_batch(2).id), "what is not decided is pending");
+    let tried = |wall_ms| {
+        let batches = unknown(frame.clone(), &bench.pool, &bench.ledger.reader(), wall_ms).unwrap();
+        batches.iter().map(|batch| batch.id).collect::<Vec<_>>()
+    };
+    assert_eq!(tried(rejected_ms + LATE_MS - 1), [rejected_batch(2).id]);
+    assert_eq!(tried(rejected_ms + LATE_MS), [rejected_batch(1).id, rejected_batch(2).id], "a new try");
 }
 
 #[test]
