@@ -189,7 +189,7 @@ impl Scene<'_> {
 
     /// Tells all nodes of a group a new batch; they may refuse it.
     fn mark<'n>(&self, number: usize, nodes: &'n [usize]) -> (&'n [usize], String) {
-        let batch = new_batch(&format!("cut {number} {nodes:?}"));
+        let batch = new_batch(&format!("cut {number} {}", nodes[0]));
         for node in nodes {
             let answer = self.network.client(*node).try_submit(std::slice::from_ref(&batch)).unwrap();
             assert!([202, 429, 503].contains(&answer.status), "{answer:?}");
@@ -272,7 +272,9 @@ fn suffer_all(scene: &Scene<'_>, random: &mut Random) -> Result<Vec<Duration>, S
     let mut times = Vec::new();
     for number in 0..cuts() {
         let cut = Cut::draw(KINDS[number % KINDS.len()], random);
-        let took = scene.suffer(number, &cut, random).map_err(|why| format!("cut {number}, {cut}: {why}"))?;
+        let took = scene
+            .suffer(number, &cut, &mut random.fork())
+            .map_err(|why| format!("cut {number}, {cut}: {why}"))?;
         eprintln!("cut {number}, {cut}: progress after {took:?}");
         times.push(took);
     }

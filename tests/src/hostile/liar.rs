@@ -182,7 +182,7 @@ impl Liar {
         words.into_iter().find(is_heartbeat).expect("a node says that it lives before long")
     }
 
-    /// Plays a character towards all nodes, without end.
+    /// Plays a character towards all nodes, without end. Its words are counted, too: some are in no hurry to act.
     pub async fn play(self: Arc<Self>, casting: Casting, acts: Acts) {
         let (tell, told) = sync_channel(WAITING);
         let (mut carriers, mut outs) = (JoinSet::new(), Vec::new());
@@ -224,6 +224,7 @@ impl Liar {
             };
             turn.acts.iter().for_each(|_| acts.add());
             for (to, bytes) in turn.outbox {
+                acts.add();
                 let out = outs.iter().find(|(validator, _)| *validator == to);
                 let _ = out.map(|(_, out)| out.try_send(bytes));
             }

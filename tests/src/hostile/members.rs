@@ -33,12 +33,15 @@ const HALF_OPEN: usize = 200;
 const USELESS: usize = 2_000;
 /// Batches in one frame.
 const BATCHES_PER_FRAME: u64 = 100;
-/// How often each frame of batches is sent.
-const COPIES: usize = 5;
+/// Frames of new batches on one link, and how often each is sent: all that are good must be committed in the end.
+const FRAMES: u64 = 4;
+const COPIES: usize = 20;
 /// Bytes of the entries that nobody asked for.
 const LARGE: usize = 8 << 20;
-/// Pings whose pongs fill any socket.
-const PINGS: u32 = 2_000;
+/// Pings that are written at once.
+const PINGS: u32 = 200;
+/// Who takes nothing for so long has a full socket.
+const STUCK: Duration = Duration::from_secs(1);
 /// Connections that are left full at a time: fewer than a process may open.
 const FULL: usize = 400;
 /// How late a ping is answered: so long the way to this peer seems to be.
@@ -73,7 +76,8 @@ pub enum Member {
 impl Member {
     /// Attacks all honest nodes.
     pub async fn attack(self, liar: Arc<Liar>, acts: Acts) {
-        let useless: Arc<[Bytes]> = liar.useless(USELESS).into();
+        let count = if matches!(self, Self::SaysUseless | Self::IsDeaf) { USELESS } else { 0 };
+        let useless: Arc<[Bytes]> = liar.useless(count).into();
         let mut all = JoinSet::new();
         for door in liar.doors.clone() {
             let attacker = Attacker {
@@ -200,14 +204,11 @@ impl Attacker {
         let (_link, mut ways) = self.liar.link(self.door, Ears::Open).await?;
         let signer = key(Curve::Ed25519, "mallory");
         let mut frame = Bytes::new();
-        for number in 0.. {
+        for number in 0..FRAMES {
             frame = batches(&signer, &format!("{}-{}-{number}", self.door.validator, self.number));
             for _ in 0..COPIES {
                 say(&mut ways.batches, &frame).await?;
                 self.acts.add();
-            }
-            if number == 200 {
-                break;
             }
         }
         // The last byte belongs to a signature.
@@ -233,7 +234,7 @@ impl Attacker {
         let liar = &self.liar;
         let (mut raw, ears) = Raw::dial(HOME, self.door.address, liar.network, &liar.key).await?;
         // Nobody reads the pongs, until neither side can write.
-        while let Ok(sent) = timeout(PAUSE * 5, raw.pings(PINGS)).await {
+        while let Ok(sent) = timeout(STUCK, raw.pings(PINGS)).await {
             sent?;
         }
         full.push((raw, ears));

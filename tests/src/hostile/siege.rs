@@ -20,7 +20,7 @@ use crate::testnet::Testnet;
 /// How often memory is looked at, and a refused batch is given again.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long each phase of a siege lasts unless `DGT_ATTACK_SECONDS` says otherwise.
-const SECONDS: u64 = 3;
+const SECONDS: u64 = 2;
 
 /// A network that stands, or does not.
 pub struct Siege {
@@ -139,6 +139,7 @@ impl Siege {
     /// Attacks for a while. Whatever happens, commits go on and the nodes live.
     pub fn under<F: Future<Output = ()> + Send + 'static>(
         &mut self,
+        time: Duration,
         attack: impl FnOnce(Acts) -> F,
     ) -> Outcomes {
         let acts = Acts::default();
@@ -146,7 +147,7 @@ impl Siege {
         let (is_over, pids) = (AtomicBool::new(false), self.pids());
         let (latency, most) = std::thread::scope(|scope| {
             let watcher = scope.spawn(|| watch(&pids, &is_over));
-            let latency = self.commit_for(phase());
+            let latency = self.commit_for(time);
             is_over.store(true, Relaxed);
             (latency, watcher.join().expect("the watcher"))
         });
@@ -198,15 +199,20 @@ impl Siege {
         self.pids().into_iter().map(|(index, pid)| (index, Held::of(pid))).collect()
     }
 
-    /// What honest nodes hold now, beyond what they held in peace.
-    pub fn left(&self) -> Held {
-        let grown = self.held().into_iter().map(|(index, held)| held.beyond(self.memory[&index]));
-        grown.fold(Held::default(), Held::most)
+    /// Commits until nothing waits anywhere. A liar may have told one node alone, which proposes that when it leads: the turn
+    /// comes with others' commits.
+    fn drain(&mut self) {
+        let deadline = Instant::now() + crate::testnet::PATIENCE;
+        while self.honest.iter().any(|index| self.network.status(*index)["pool_batches"] != 0) {
+            assert!(Instant::now() < deadline, "batches wait for ever: {}", self.statuses());
+            self.commit_for(Duration::ZERO);
+        }
     }
 
     /// Ends the siege: the honest nodes come to the same chain, stop without a fault and have the same files, in which
     /// every block can be executed again. What they wrote to their logs.
     pub fn end(mut self) -> Vec<String> {
+        self.drain();
         let head = self.network.wait_same_head();
         assert!(head.height > 0, "{head:?}");
         let logs: Vec<String> = self.honest.iter().map(|index| self.network.stop(*index)).collect();

@@ -130,10 +130,14 @@ impl Shell {
             Ok(begun) => begun,
             Err(error) => return common.oracle.violate(format!("{} cannot start: {error}", self.place)),
         };
-        // A crash between the two writes leaves the file one behind.
-        if !self.random.once_in(20) {
-            self.disk.file = Some(start.current);
+        // A crash between the two writes leaves the file one behind; nothing was signed then.
+        if self.random.once_in(20) {
+            common.recorder.count("fault: crash while starting");
+            let again = Event::Start { node: self.node, life: self.life };
+            common.queue.plan(common.now_ms + 1, again);
+            return;
         }
+        self.disk.file = Some(start.current);
         common.recorder.count(match start.standing {
             Standing::Current => "start: current",
             Standing::Unproven => "start: unproven",
