@@ -1,6 +1,6 @@
 //! Links to the other validators: libp2p over TCP with Noise and Yamux.
 //!
-//! [`Links`] is the near end: whoever has something to say puts it there and never waits. [`open`] is the far end: one
+//! [`Links`] is the near end: whoever has something to say puts it there and never waits. [`open()`] is the far end: one
 //! task that keeps a link to every peer, and two for every link. What peers say goes to an [`Inbox`].
 
 mod budget;
