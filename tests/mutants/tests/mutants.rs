@@ -20,7 +20,7 @@ macro_rules! say {
 }
 
 /// Seeds of each attack at most, if nothing else is said.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 400;
 /// Seeds of each attack that the crate as written has to stand.
 const CONTROL_SEEDS: u64 = 12;
 /// Threads. A mutant is on or off on one of them.
