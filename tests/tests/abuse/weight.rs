@@ -23,7 +23,7 @@ use crate::victim::{Answers, Victim};
 use crate::wire::{post, request};
 
 /// How long something may take before the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A batch that commits almost as much as a block may hold: a payload may have keys that its family does not know.
 fn large_batch(number: usize) -> proto::Batch {
