@@ -8,7 +8,7 @@
 use ledger_types::hash::sha512_256;
 use ledger_types::setting::{APPROVAL_THRESHOLD, AUTHORIZED_KEYS, TOPOLOGY};
 use ledger_types::signature::Curve;
-use ledger_types::{Batch, ConfigHash, NetworkId, PrivateKey, Topology, Verified};
+use ledger_types::{Batch, ConfigHash, Lineage, NetworkId, PrivateKey, Topology, Verified};
 use txfamilies::settings::{proposal_id, propose, vote};
 use txfamilies::{MemoryContext, UnsignedTransaction, batch_of, registry};
 
@@ -20,8 +20,8 @@ pub const ALGORITHM: (&str, &str) = ("fbft", "1.0");
 /// What block 0 is made of.
 #[derive(Clone, Debug)]
 pub struct Genesis {
-    /// The one id of the network.
-    pub network_id: NetworkId,
+    /// The ids of the network: the first, which block 0 carries, and those after agreed rollbacks.
+    pub lineage: Lineage,
     /// The first committee.
     pub topology: Topology,
     /// The first committee's id.
@@ -56,7 +56,7 @@ impl NetworkFile {
         let batch = Batch::from_proto(batch_of(&keys[0], signed.collect()))?.verify()?;
         self.try_out(&batch, &steps)?;
         Ok(Genesis {
-            network_id,
+            lineage: self.lineage(),
             topology: self.topology.clone(),
             cfg_hash: self.cfg_hash(),
             time_ms: self.time_ms,

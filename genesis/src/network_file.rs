@@ -1,7 +1,7 @@
 //! The network file: TOML that people write, checked once. Unknown keys are refused by name, units stand in names.
 
 use ledger_types::topology::{Cluster, NetKey, TopologyError, Validator};
-use ledger_types::{BatchError, ConfigHash, NetworkId, PublicKey, Topology, VoteKey};
+use ledger_types::{BatchError, ConfigHash, Lineage, NetworkId, PublicKey, Rollback, Topology, VoteKey};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -18,6 +18,7 @@ pub struct NetworkFile {
     pub(crate) time_ms: u64,
     pub(crate) settings: NetworkSettings,
     pub(crate) topology: Topology,
+    pub(crate) rollbacks: Vec<Rollback>,
 }
 
 /// Why a file does not make a network.
@@ -94,6 +95,8 @@ struct Layout {
     time_ms: u64,
     settings: NetworkSettings,
     clusters: Vec<Cluster>,
+    #[serde(default, rename = "rollback", skip_serializing_if = "Vec::is_empty")]
+    rollbacks: Vec<Rollback>,
 }
 
 impl NetworkFile {
@@ -117,7 +120,7 @@ impl NetworkFile {
         let topology = Topology::new(clusters)?;
         topology.clusters().iter().try_for_each(check_delegates)?;
         settings.check()?;
-        Ok(Self { name: name.to_owned(), time_ms, settings, topology })
+        Ok(Self { name: name.to_owned(), time_ms, settings, topology, rollbacks: Vec::new() })
     }
 
     /// Reads a network file.
@@ -127,7 +130,8 @@ impl NetworkFile {
     pub fn parse(text: &str) -> Result<Self, NetworkFileError> {
         let layout: Layout =
             toml::from_str(text).map_err(|error| NetworkFileError::Layout(error.to_string()))?;
-        Self::new(&layout.name, layout.time_ms, layout.settings, layout.clusters)
+        let first = Self::new(&layout.name, layout.time_ms, layout.settings, layout.clusters)?;
+        Ok(Self { rollbacks: layout.rollbacks, ..first })
     }
 
     /// A network of one validator, with one key that decides on settings.
@@ -152,6 +156,7 @@ impl NetworkFile {
             time_ms: self.time_ms,
             settings: self.settings.clone(),
             clusters: self.topology.clusters().to_vec(),
+            rollbacks: self.rollbacks.clone(),
         };
         toml::to_string(&layout).expect("invariant: strings, booleans and integers below 2^63 in tables")
     }
@@ -187,9 +192,19 @@ impl NetworkFile {
         canonical::encode(self)
     }
 
-    /// The one id of the network.
+    /// The network's first id. Rollbacks have no part in it: block 0 stays what it is.
     pub fn network_id(&self) -> NetworkId {
         canonical::network_id(&self.canonical())
+    }
+
+    /// The first id and those after the agreed rollbacks, which stand at the end of the file in order.
+    pub fn lineage(&self) -> Lineage {
+        Lineage::new(self.network_id(), self.rollbacks.iter().copied())
+    }
+
+    /// What to write at the end of a network file for one more rollback.
+    pub fn rollback_toml(rollback: &Rollback) -> String {
+        format!("\n[[rollback]]\nheight = {}\nblock = \"{}\"\n", rollback.height, rollback.block)
     }
 }
 

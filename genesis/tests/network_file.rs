@@ -242,7 +242,7 @@ fn equal_files_make_equal_genesis_and_other_files_other_batches() {
     assert_eq!(ids(&file), ids(&again));
     assert_ne!(ids(&file), ids(&network(&[4, 4], 3, 3)));
     let genesis = file.genesis().unwrap();
-    assert_eq!(genesis.network_id, file.network_id());
+    assert_eq!(genesis.lineage, file.network_id().into());
     assert_eq!(genesis.cfg_hash, file.topology().cfg_hash());
     assert_eq!((genesis.time_ms, genesis.topology), (file.time_ms(), file.topology().clone()));
 }

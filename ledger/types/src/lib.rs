@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod batch;
+pub mod batch_list;
 pub mod block;
 pub mod certificate;
 pub mod codec;
@@ -13,6 +14,7 @@ pub mod family;
 pub mod hash;
 pub mod ids;
 pub mod limits;
+pub mod lineage;
 pub mod receipt;
 pub mod setting;
 pub mod signature;
@@ -37,6 +39,7 @@ pub use batch::{Batch, BatchError, Verified};
 pub use block::{Block, BlockHeader, Entry, Rejection};
 pub use hash::Hash;
 pub use ids::{BatchId, BlockId, ConfigHash, NetworkId, TransactionId};
+pub use lineage::{Lineage, Rollback};
 pub use signature::{PrivateKey, PublicKey, Signature};
 pub use topology::{Topology, ValidatorId, VoteKey};
 pub use transaction::Transaction;
