@@ -1,7 +1,8 @@
 //! The ledger: pool, execution, authenticated state, and the four LMDB files.
 //!
 //! A batch goes one way: [`Pool`] -> [`execute`] -> [`Ledger::commit`] -> [`Reader`]. The ledger does not know how a block
-//! is agreed on, nor who asks for what it holds; it has no clock, no threads and no sockets.
+//! is agreed on, nor who asks for what it holds; it has no clock and no sockets, and threads
+//! only to execute blocks again when files are verified.
 #![deny(unsafe_code)]
 
 pub mod backup;

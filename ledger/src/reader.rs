@@ -1,6 +1,8 @@
 //! Reads of committed data, for everybody. What is above the head is as if it were not there, and state is read at a
 //! height, so an answer pinned to a height never changes.
 
+mod state;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,8 +16,6 @@ use ledger_types::{
 use parking_lot::RwLock;
 
 use crate::roots;
-use crate::state::{JmtTree, StateError, StateProof, StateTree as _, flat};
-use crate::state_file::{FlatView, NodeView, store_error};
 use crate::store::{File, FileLock, StoreError, schema};
 
 /// The newest committed block.
@@ -314,37 +314,6 @@ impl Reader {
         Ok(self.is_committed(height).then(|| (height, value.slice(8..))))
     }
 
-    /// The value at an address after the block of a height.
-    ///
-    /// # Errors
-    /// When the file cannot be read or the record is damaged.
-    pub fn state(&self, address: &Address, height: u64) -> Result<Option<Bytes>, ReadError> {
-        let view = self.0.merkle.read()?;
-        let value = flat::value_at(&FlatView(&view), address, height);
-        value.map_err(|error| self.state_error(&error))
-    }
-
-    /// A range of state in address order, or the reverse.
-    ///
-    /// # Errors
-    /// When the file cannot be read or a record is damaged.
-    pub fn state_range(&self, query: &StateQuery) -> Result<Vec<(Address, Bytes)>, ReadError> {
-        let view = self.0.merkle.read()?;
-        let range = flat::range(&FlatView(&view), query);
-        range.map_err(|error| self.state_error(&error))
-    }
-
-    /// The proof that an address has its value, or none, under the state root of a committed block. The value itself is
-    /// that of [`Reader::state`] at the same height.
-    ///
-    /// # Errors
-    /// When the file cannot be read, a node is damaged, or the height is above the head.
-    pub fn state_proof(&self, address: &Address, height: u64) -> Result<StateProof, ReadError> {
-        let view = self.0.merkle.read()?;
-        let proof = JmtTree.prove(&NodeView(&view), height, address);
-        proof.map_err(|error| self.state_error(&error))
-    }
-
     /// The proof that the batch of a committed transaction is an entry of its block.
     ///
     /// # Errors
@@ -383,10 +352,6 @@ impl Reader {
     /// How large the files of committed data are.
     pub fn files(&self) -> [FileUse; 3] {
         [&self.0.block, &self.0.receipts, &self.0.merkle].map(FileUse::of)
-    }
-
-    fn state_error(&self, error: &StateError) -> StoreError {
-        store_error(self.0.merkle.name(), error)
     }
 
     fn damaged(&self, record: String, reason: impl std::fmt::Display) -> StoreError {

@@ -38,9 +38,11 @@ fn untagged<'a>(found: Option<(&'a [u8], &'a [u8])>) -> Found<'a> {
     Some((key.strip_prefix(&[schema::STATE_VALUE])?, value))
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "a function for map_err")]
 fn unreadable(error: StoreError) -> StateError {
-    StateError::Store(error.to_string())
+    match error {
+        StoreError::Damaged { record, reason, .. } => StateError::DamagedRecord { record, reason },
+        other => StateError::Store(other.to_string()),
+    }
 }
 
 /// The tree after a block's changes on top of its parent.
@@ -58,5 +60,8 @@ pub(crate) fn update_tree(
 
 /// A state error as a fault of its file.
 pub(crate) fn store_error(file: &str, error: &StateError) -> StoreError {
-    StoreError::damaged(file, "state", error)
+    match error {
+        StateError::DamagedRecord { record, reason } => StoreError::damaged(file, record, reason),
+        other => StoreError::damaged(file, "state", other),
+    }
 }

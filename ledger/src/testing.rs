@@ -102,8 +102,9 @@ pub(crate) fn options(directory: &Path) -> OpenOptions {
         directory: directory.to_owned(),
         map_bytes: 1 << 26,
         rebuild: false,
+        check_bytes: u64::MAX,
         genesis: GenesisBlock {
-            network_id: NETWORK,
+            lineage: NETWORK.into(),
             cfg_hash: ConfigHash([3; 32]),
             time_ms: 1,
             batches: vec![put(0, b"genesis")],

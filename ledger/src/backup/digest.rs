@@ -5,7 +5,8 @@ use std::path::Path;
 use ledger_types::Hash;
 use sha2::{Digest as _, Sha256};
 
-use crate::store::{Durability, File, FileOptions, StoreError};
+use super::dump::{DATA_END, push_hex_line};
+use crate::store::{File, FileOptions, StoreError, pages};
 
 /// A file's records, summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,28 +20,27 @@ pub struct FileDigest {
 /// Digests a file's records. Nothing is written but LMDB's lock file, which is removed again.
 ///
 /// # Errors
-/// When the file is missing or cannot be read.
+/// When the file is missing or cannot be read, or a page is damaged.
 pub fn digest(path: &Path) -> Result<FileDigest, StoreError> {
-    // LMDB keeps the map size that the file records when asked for less.
-    let options = FileOptions { durability: Durability::EveryCommit, map_bytes: 4096, must_exist: true };
-    sum(&File::open(path, options)?)
+    // LMDB would follow a bad page anywhere.
+    pages::check_structure(path)?;
+    sum(&File::open(path, FileOptions::EXISTING)?)
 }
 
 fn sum(file: &File) -> Result<FileDigest, StoreError> {
     let mut hasher = Sha256::new();
     let mut records = 0;
     let mut line = Vec::new();
-    file.read()?.for_each(&[], |key, value| {
+    file.read()?.for_each_stored(&[], |key, value| {
         for part in [key, value] {
             line.clear();
-            line.push(b' ');
-            line.extend_from_slice(data_encoding::HEXLOWER.encode(part).as_bytes());
-            line.push(b'\n');
+            push_hex_line(&mut line, part);
             hasher.update(&line);
         }
         records += 1;
         Ok::<_, StoreError>(())
     })?;
-    hasher.update(b"DATA=END\n");
+    hasher.update(DATA_END.as_bytes());
+    hasher.update(b"\n");
     Ok(FileDigest { sha256: Hash(hasher.finalize().into()), records })
 }

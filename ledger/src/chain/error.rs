@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ledger_types::BlockId;
+use ledger_types::{BlockId, NetworkId, Rollback};
 use thiserror::Error;
 
 use crate::store::{LockError, StoreError};
@@ -44,6 +44,37 @@ pub enum LedgerError {
         file: &'static str,
         /// Its height.
         height: u64,
+        /// The block file's height.
+        blocks: u64,
+    },
+    /// The network was rolled back, and these files were not, or not all of them.
+    #[error(
+        "the network file tells of a rollback that was not done or not finished here: run \
+         `dgt rollback --to-height {} --to-block {}`", rollback.height, rollback.block
+    )]
+    NotRolledBack {
+        /// The first rollback that the block file has not been through.
+        rollback: Box<Rollback>,
+    },
+    /// These files were rolled back, and the network file does not tell of it.
+    #[error(
+        "block-01.lmdb was rolled back to height {}, block {}, and belongs to network {network_id} since; the network \
+         file does not tell of it: take the network file of a node that was rolled back", rollback.height, rollback.block
+    )]
+    RolledBack {
+        /// The first rollback that the network file does not tell of.
+        rollback: Box<Rollback>,
+        /// The network from then on.
+        network_id: NetworkId,
+    },
+    /// The chain on disk is not the one that a rollback is about.
+    #[error("{0}")]
+    Rollback(String),
+    /// A file does not have what belongs to the newest blocks: the node was killed.
+    #[error("{file} ends below the block file's height {blocks}: start the node once, and it catches up")]
+    Behind {
+        /// The file that is behind.
+        file: &'static str,
         /// The block file's height.
         blocks: u64,
     },

@@ -1,11 +1,16 @@
 //! The chain: the only writer of blocks, receipts and state, and the keeper of blocks that are executed but not decided.
 
+mod birth;
 mod error;
 mod open;
+mod pages;
+mod stopped;
 mod write;
 
 pub use error::LedgerError;
+pub(crate) use open::check_lineage;
 pub use open::{GenesisBlock, OpenOptions};
+pub(crate) use write::{Records, receipt_records, state_records};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

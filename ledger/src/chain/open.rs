@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ledger_types::family::FamilyRegistry;
-use ledger_types::{Batch, Block, ConfigHash, NetworkId, ValidatorId, Verified};
+use ledger_types::{Batch, Block, ConfigHash, Lineage, ValidatorId, Verified};
 use parking_lot::{Mutex, RwLock};
 
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, birth, pages};
 use crate::execute::{Candidate, Executor, ParentView, Slot};
 use crate::reader::{Committed, Head};
-use crate::store::{ConsensusFile, Durability, File, FileKind, FileLock, FileOptions, StoreError, schema};
+use crate::store::{
+    ConsensusFile, Durability, File, FileKind, FileLock, FileOptions, StoreError, lineage, schema,
+};
 
 /// What the first block of a network is made of.
 #[derive(Clone)]
 pub struct GenesisBlock {
-    /// The network.
-    pub network_id: NetworkId,
+    /// The network's ids: the first, which block 0 carries, and those after agreed rollbacks.
+    pub lineage: Lineage,
     /// Its first committee.
     pub cfg_hash: ConfigHash,
     /// Its time, milliseconds since 1970.
@@ -34,6 +36,9 @@ pub struct OpenOptions {
     pub map_bytes: usize,
     /// Makes state and receipts again from the blocks.
     pub rebuild: bool,
+    /// Files up to this size, and that of votes in any case, are checked before they are opened
+    /// ([`crate::store::pages`]); larger ones by [`Ledger::check_large_files`]. Bytes.
+    pub check_bytes: u64,
     /// The network's genesis.
     pub genesis: GenesisBlock,
     /// The transaction families.
@@ -50,25 +55,36 @@ impl Ledger {
         std::fs::create_dir_all(directory)
             .map_err(|source| LedgerError::Directory { path: directory.clone(), source })?;
         let lock = FileLock::take(&directory.join("node.lock"))?;
+        birth::complete(directory, |making| {
+            let lock = FileLock::take(&making.join("node.lock"))?;
+            Self::open_files(making, lock, options)?.sync()?;
+            Ok(())
+        })?;
         check_presence(directory, options)?;
-        let network_id = options.genesis.network_id;
+        Self::open_files(directory, lock, options)
+    }
+
+    fn open_files(directory: &Path, lock: FileLock, options: &OpenOptions) -> Result<Self, LedgerError> {
+        if options.rebuild {
+            remove_derived(directory)?;
+        }
+        pages::check_before_opening(directory, options.check_bytes)?;
+        let network_id = options.genesis.lineage.current();
         let open = |kind| open_file(directory, kind, options.map_bytes);
+        let block = open(FileKind::Block)?;
+        lineage::begin(&block, &options.genesis.lineage)?;
+        check_lineage(&block, &options.genesis.lineage)?;
         let (consensus, _) = ConsensusFile::new(open(FileKind::Consensus)?, network_id)?;
         let committed = Committed {
-            block: open(FileKind::Block)?,
+            block,
             receipts: open(FileKind::Receipts)?,
             merkle: open(FileKind::Merkle)?,
             head: RwLock::new(None),
             _lock: lock,
         };
         schema::check_meta(&committed.block, FileKind::Block, network_id)?;
-        for (file, kind) in [(&committed.receipts, FileKind::Receipts), (&committed.merkle, FileKind::Merkle)]
-        {
-            if options.rebuild {
-                clear(file)?;
-            }
-            schema::check_meta(file, kind, network_id)?;
-        }
+        schema::check_meta(&committed.receipts, FileKind::Receipts, network_id)?;
+        schema::check_meta(&committed.merkle, FileKind::Merkle, network_id)?;
         let ledger = Self {
             committed: Arc::new(committed),
             consensus,
@@ -84,7 +100,7 @@ impl Ledger {
     /// Executes the genesis batches. Writes block 0 into an empty block file, else compares it.
     fn write_genesis(&self, genesis: &GenesisBlock) -> Result<(), LedgerError> {
         let slot = Slot {
-            network_id: genesis.network_id,
+            network_id: genesis.lineage.first(),
             cfg_hash: genesis.cfg_hash,
             epoch: 0,
             view: 0,
@@ -182,10 +198,41 @@ fn open_file(directory: &Path, kind: FileKind, map_bytes: usize) -> Result<File,
     File::open(&directory.join(kind.file_name()), FileOptions { durability, map_bytes, must_exist: false })
 }
 
-fn clear(file: &File) -> Result<(), StoreError> {
-    let mut writer = file.write()?;
-    writer.clear()?;
-    writer.commit()
+/// Whether a block file has been through exactly the rollbacks that the network file tells of.
+pub(crate) fn check_lineage(blocks: &File, expected: &Lineage) -> Result<(), LedgerError> {
+    let stored = match lineage::read(blocks)? {
+        Some(stored) => stored,
+        // A new file takes the ids that it is given.
+        None if blocks.read()?.is_empty()? => return Ok(()),
+        None => expected.first().into(),
+    };
+    let next_of = |longer: &Lineage, shorter: &Lineage| longer.rollbacks()[shorter.rollbacks().len()];
+    match (stored.is_begin_of(expected), expected.is_begin_of(&stored)) {
+        (true, true) => Ok(()),
+        (true, false) => Err(LedgerError::NotRolledBack { rollback: Box::new(next_of(expected, &stored).0) }),
+        (false, true) => {
+            let (rollback, network_id) = next_of(&stored, expected);
+            Err(LedgerError::RolledBack { rollback: Box::new(rollback), network_id })
+        }
+        (false, false) => {
+            let (found, expected) = (stored.current(), expected.current());
+            Err(StoreError::OtherNetwork { file: blocks.name().to_owned(), found, expected }.into())
+        }
+    }
+}
+
+/// Removes what the blocks can make again; it may be damaged, so it is not even opened.
+fn remove_derived(directory: &Path) -> Result<(), LedgerError> {
+    for kind in [FileKind::Merkle, FileKind::Receipts] {
+        let path = directory.join(kind.file_name());
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(LedgerError::Directory { path, source: error });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Either none of the four files is there, or all are (state and receipts may be missing when they are made again).

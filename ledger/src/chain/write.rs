@@ -10,7 +10,8 @@ use crate::reader::{BatchPlace, Head, TransactionPlace};
 use crate::state::flat;
 use crate::store::{File, StoreError, schema};
 
-type Records = Vec<(Vec<u8>, Vec<u8>)>;
+/// Keys and values.
+pub(crate) type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
 impl Ledger {
     /// Commits decided blocks, in order, on top of the head. When this returns they are readable; they are durable after
@@ -98,7 +99,8 @@ fn block_records(executed: &Executed) -> Records {
     records
 }
 
-fn receipt_records(executed: &Executed) -> Records {
+/// What a block adds to the receipts file.
+pub(crate) fn receipt_records(executed: &Executed) -> Records {
     let height = executed.header().height.to_be_bytes();
     let receipts = executed.receipts().iter();
     let mut records: Records =
@@ -111,7 +113,8 @@ fn receipt_records(executed: &Executed) -> Records {
     records
 }
 
-fn state_records(executed: &Executed) -> Records {
+/// What a block adds to the state file.
+pub(crate) fn state_records(executed: &Executed) -> Records {
     let (height, tree) = (executed.header().height, executed.tree());
     let mut records = vec![(schema::state_root(height), tree.root.0.to_vec())];
     for (address, value) in executed.changes() {

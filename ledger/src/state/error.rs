@@ -33,6 +33,14 @@ pub enum StateError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A record is damaged, whatever it holds.
+    #[error("record {record} is damaged: {reason}")]
+    DamagedRecord {
+        /// The record, as a person can find it.
+        record: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The store could not be read.
     #[error("state store: {0}")]
     Store(String),

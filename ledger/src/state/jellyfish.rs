@@ -41,7 +41,7 @@ impl StateTree for JmtTree {
         let mut nodes = Vec::with_capacity(batch.node_batch.nodes().len());
         for (key, node) in batch.node_batch.nodes() {
             let key = from_jmt_key(key).encode();
-            let record = from_jmt(node)?.encode(&key);
+            let record = from_jmt(node)?.encode();
             nodes.push((key, record));
         }
         nodes.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));

@@ -6,8 +6,9 @@
 //! table to find its tree, and the root of any kept height is answerable.
 //!
 //! Nothing here does I/O: trees read nodes from a [`NodeSource`], ranges read records from a [`FlatCursor`],
-//! and what must be written is returned. Every node that is read is checked against its checksum, against its
-//! own key, and against the hash that its parent holds, so a damaged record is an error that names it.
+//! and what must be written is returned. Every node that is read is checked against its own key and against the
+//! hash that its parent holds, beside the seal that every record has in its file, so a damaged record is an error
+//! that names it.
 //!
 //! Record layouts: nodes in [`NodeKey`] and `node`, values in [`flat`]. Hashing rules: `hashing`.
 

@@ -1,6 +1,6 @@
 //! A tree node and its record.
 //!
-//! Record: `tag (1) || body || checksum (4)`, all integers big-endian.
+//! Record: `tag (1) || body`, all integers big-endian.
 //!
 //! | tag | body |
 //! |---|---|
@@ -8,20 +8,16 @@
 //! | 1 leaf | key hash (32), value hash (32) |
 //! | 2 branch | bitmap of children (2), bitmap of those that are leaves (2), then per child in nibble order: version (8), hash (32). Bit `n` is nibble `n` |
 //!
-//! The checksum is the first four bytes of SHA-256(key || tag || body). A node's hash does not cover the
-//! versions of its children; the checksum does, and it names the damaged record itself.
+//! A node's hash does not cover the versions of its children; the seal of its record does (`store`).
 
 use bytes::Bytes;
 use ledger_types::Hash;
 use ledger_types::codec::{CodecError, Reader, Writer};
-use ledger_types::hash::sha256;
 
 use super::branch::{Branch, Child};
 use super::error::StateError;
 use super::hashing::{self, EMPTY_ROOT, NIBBLES};
 use super::key::NodeKey;
-
-const CHECKSUM: usize = 4;
 
 /// A node of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +40,7 @@ impl Node {
         matches!(self, Self::Leaf { .. })
     }
 
-    pub(super) fn encode(&self, stored_key: &[u8]) -> Bytes {
+    pub(super) fn encode(&self) -> Bytes {
         let mut writer = Writer::new();
         match self {
             Self::Empty => _ = writer.u8(0),
@@ -59,9 +55,7 @@ impl Node {
                 }
             }
         }
-        let mut bytes = writer.finish();
-        bytes.extend_from_slice(&checksum(stored_key, &bytes));
-        bytes.into()
+        writer.finish().into()
     }
 
     /// Reads a record and checks it against its key.
@@ -70,12 +64,7 @@ impl Node {
     /// [`StateError::DamagedNode`] when no update writes these bytes under this key.
     pub(super) fn decode(key: &NodeKey, bytes: &Bytes) -> Result<Self, StateError> {
         let damaged = |reason| StateError::DamagedNode { key: key.clone(), reason };
-        let body_len = bytes.len().checked_sub(CHECKSUM).ok_or_else(|| damaged("too short"))?;
-        let (body, sum) = (bytes.slice(..body_len), bytes.slice(body_len..));
-        if sum != checksum(&key.encode(), &body)[..] {
-            return Err(damaged("checksum"));
-        }
-        let node = Self::parse(body).map_err(|_| damaged("not an encoding"))?;
+        let node = Self::parse(bytes.clone()).map_err(|_| damaged("not an encoding"))?;
         node.check_place(key).map_err(damaged)?;
         Ok(node)
     }
@@ -134,9 +123,4 @@ impl Node {
             }
         }
     }
-}
-
-fn checksum(stored_key: &[u8], body: &[u8]) -> [u8; CHECKSUM] {
-    let Hash(hash) = sha256(&[stored_key, body]);
-    [hash[0], hash[1], hash[2], hash[3]]
 }

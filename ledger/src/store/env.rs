@@ -1,15 +1,16 @@
 //! One LMDB file: opening, short reads, one writer. The only place of the workspace with `unsafe`.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use heed::types::Bytes as Raw;
-use heed::{Database, Env, EnvFlags, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls};
+use heed::{Database, Env, EnvFlags, EnvOpenOptions, MdbError, ReservedSpace, RoTxn, RwTxn, WithoutTls};
 use parking_lot::{Condvar, Mutex};
 
-use super::StoreError;
 use super::lock::ReaderTable;
+use super::{StoreError, room, seal};
 
 /// How long opening waits for a stock tool to let go of a file.
 const STOCK_TOOL_PATIENCE: Duration = Duration::from_secs(5);
@@ -23,6 +24,8 @@ pub enum Durability {
     EveryCommit,
     /// Integrity at every commit; a power loss may undo the last ones until [`File::sync`].
     UntilSync,
+    /// Nothing before [`File::sync`], not even integrity: for a file that nobody relies on before that.
+    OnlySync,
 }
 
 /// How to open a file.
@@ -30,16 +33,22 @@ pub enum Durability {
 pub struct FileOptions {
     /// When commits are durable.
     pub durability: Durability,
-    /// The size of the memory map, a multiple of 4,096; the file itself grows only as needed.
+    /// The size of the memory map, a multiple of 4,096, or 0 for the size that the file records; the file itself grows
+    /// only as needed.
     pub map_bytes: usize,
     /// Whether to refuse a file that is not there yet.
     pub must_exist: bool,
 }
 
+impl FileOptions {
+    /// A file that is there, as it is.
+    pub const EXISTING: Self = Self { durability: Durability::EveryCommit, map_bytes: 0, must_exist: true };
+}
+
 /// An open LMDB file. Dropping it closes it and removes its `-lock` file, unless another process has it open.
 pub struct File {
-    env: Env<WithoutTls>,
-    records: Database<'static, Raw, Raw>,
+    pub(super) env: Env<WithoutTls>,
+    pub(super) records: Database<'static, Raw, Raw>,
     name: String,
     path: PathBuf,
     map_bytes: usize,
@@ -110,8 +119,9 @@ impl File {
     /// Begins the file's only write; waits for another one in progress.
     ///
     /// # Errors
-    /// When LMDB cannot begin one.
+    /// When the disk is nearly full, or LMDB cannot begin one.
     pub fn write(&self) -> Result<Writer<'_>, StoreError> {
+        room::check(&self.path, &self.name)?;
         let transaction = self.env.write_txn().map_err(|source| self.error("writing", source))?;
         Ok(Writer { file: self, transaction })
     }
@@ -124,7 +134,7 @@ impl File {
         self.env.force_sync().map_err(|source| self.error("syncing", source))
     }
 
-    fn error(&self, operation: &'static str, source: heed::Error) -> StoreError {
+    pub(super) fn error(&self, operation: &'static str, source: heed::Error) -> StoreError {
         match source {
             heed::Error::Mdb(MdbError::MapFull) => {
                 StoreError::MapFull { file: self.name.clone(), map_bytes: self.map_bytes }
@@ -134,7 +144,7 @@ impl File {
     }
 }
 
-fn file_name(path: &Path) -> String {
+pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
@@ -161,14 +171,18 @@ fn open_patiently(path: &Path, options: FileOptions, name: &str) -> Result<Env<W
 #[allow(unsafe_code)]
 fn open_env(path: &Path, options: FileOptions) -> heed::Result<Env<WithoutTls>> {
     let mut flags = EnvFlags::NO_SUB_DIR;
-    if options.durability == Durability::UntilSync {
-        flags |= EnvFlags::NO_META_SYNC;
+    match options.durability {
+        Durability::EveryCommit => {}
+        Durability::UntilSync => flags |= EnvFlags::NO_META_SYNC,
+        Durability::OnlySync => flags |= EnvFlags::NO_SYNC,
     }
     let mut open = EnvOpenOptions::new().read_txn_without_tls();
-    open.map_size(options.map_bytes);
+    if options.map_bytes > 0 {
+        open.map_size(options.map_bytes);
+    }
     // SAFETY: a memory map is sound only while nobody else changes the file. The data directory is held by
-    // `node.lock` (one dgt process), LMDB's own lock file orders other LMDB processes, and no flag used here gives up
-    // integrity (no WRITE_MAP, NO_SYNC or NO_LOCK).
+    // `node.lock` (one dgt process), LMDB's own lock file orders other LMDB processes, and no flag used here writes past
+    // them (no WRITE_MAP or NO_LOCK). NO_SYNC is for new files alone, which are synced before anybody sees them.
     unsafe {
         open.flags(flags);
         open.open(path)
@@ -203,10 +217,11 @@ impl Drop for ReadSlot<'_> {
 /// A key and its value, both inside the memory map.
 pub type Record<'a> = (&'a [u8], &'a [u8]);
 
-/// A consistent state of a file.
+/// A consistent state of a file. Values are given without their seals, which are checked at every read; only
+/// [`View::for_each_stored`] shows the bytes as they lie in the file.
 pub struct View<'a> {
-    file: &'a File,
-    transaction: RoTxn<'a, WithoutTls>,
+    pub(super) file: &'a File,
+    pub(super) transaction: RoTxn<'a, WithoutTls>,
     // Declared after the transaction, so that the slot is freed only after it ended.
     _slot: ReadSlot<'a>,
 }
@@ -220,15 +235,17 @@ impl View<'_> {
     /// The value of a key, inside the memory map.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read or the record is damaged.
     pub fn get(&self, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
-        self.file.records.get(&self.transaction, key).map_err(|source| self.file.error("reading", source))
+        let stored = self.file.records.get(&self.transaction, key);
+        let stored = stored.map_err(|source| self.file.error("reading", source))?;
+        stored.map(|stored| self.open(key, stored)).transpose()
     }
 
     /// The value of a key, copied.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read or the record is damaged.
     pub fn get_copy(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         Ok(self.get(key)?.map(Bytes::copy_from_slice))
     }
@@ -236,26 +253,36 @@ impl View<'_> {
     /// The first record whose key is at or after the key.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read or the record is damaged.
     pub fn at_or_after(&self, key: &[u8]) -> Result<Option<Record<'_>>, StoreError> {
-        let found = self.file.records.get_greater_than_or_equal_to(&self.transaction, key);
-        found.map_err(|source| self.file.error("reading", source))
+        self.sealed(self.file.records.get_greater_than_or_equal_to(&self.transaction, key))
     }
 
     /// The last record whose key is before the key.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read or the record is damaged.
     pub fn before(&self, key: &[u8]) -> Result<Option<Record<'_>>, StoreError> {
-        let found = self.file.records.get_lower_than(&self.transaction, key);
-        found.map_err(|source| self.file.error("reading", source))
+        self.sealed(self.file.records.get_lower_than(&self.transaction, key))
     }
 
     /// Calls the visitor with every record whose key begins with the prefix, in key order.
     ///
     /// # Errors
-    /// The visitor's error, or when the file cannot be read.
+    /// The visitor's error, or when the file cannot be read or a record is damaged.
     pub fn for_each<E: From<StoreError>>(
+        &self,
+        prefix: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.for_each_stored(prefix, |key, stored| visit(key, self.open(key, stored)?))
+    }
+
+    /// As [`View::for_each`], with the values as they are stored, seals included and not checked.
+    ///
+    /// # Errors
+    /// The visitor's error, or when the file cannot be read.
+    pub fn for_each_stored<E: From<StoreError>>(
         &self,
         prefix: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
@@ -273,6 +300,26 @@ impl View<'_> {
             visit(key, value)?;
         }
         Ok(())
+    }
+
+    fn sealed<'v>(
+        &'v self,
+        found: heed::Result<Option<Record<'v>>>,
+    ) -> Result<Option<Record<'v>>, StoreError> {
+        let found = found.map_err(|source| self.file.error("reading", source))?;
+        found.map(|(key, stored)| Ok((key, self.open(key, stored)?))).transpose()
+    }
+
+    fn open<'v>(&self, key: &[u8], stored: &'v [u8]) -> Result<&'v [u8], StoreError> {
+        seal::open(key, stored).ok_or_else(|| {
+            let record = data_encoding::HEXLOWER.encode(key);
+            StoreError::damaged(self.file.name(), record, seal::BROKEN)
+        })
+    }
+
+    /// The number of the transaction that wrote this state.
+    pub(super) fn transaction_id(&self) -> u64 {
+        self.transaction.id() as u64
     }
 
     /// The number of records.
@@ -294,17 +341,31 @@ impl View<'_> {
 
 /// A write in progress; nothing is visible before [`Writer::commit`].
 pub struct Writer<'a> {
-    file: &'a File,
-    transaction: RwTxn<'a>,
+    pub(super) file: &'a File,
+    pub(super) transaction: RwTxn<'a>,
 }
 
 impl Writer<'_> {
-    /// Sets a record.
+    /// Sets a record, and seals it.
     ///
     /// # Errors
     /// When the map is full or the write fails.
     pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let put = self.file.records.put(&mut self.transaction, key, value);
+        let seal = seal::of(key, value);
+        let seal = seal.as_ref().map_or(&[][..], |seal| seal);
+        let write =
+            |place: &mut ReservedSpace<'_>| place.write_all(value).and_then(|()| place.write_all(seal));
+        let len = value.len() + seal.len();
+        let put = self.file.records.put_reserved(&mut self.transaction, key, len, write);
+        put.map_err(|source| self.file.error("writing", source))
+    }
+
+    /// Sets a record whose value was sealed before, or in a file that has no seals.
+    ///
+    /// # Errors
+    /// When the map is full or the write fails.
+    pub fn put_stored(&mut self, key: &[u8], stored: &[u8]) -> Result<(), StoreError> {
+        let put = self.file.records.put(&mut self.transaction, key, stored);
         put.map_err(|source| self.file.error("writing", source))
     }
 

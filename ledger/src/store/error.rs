@@ -1,5 +1,7 @@
 //! Why storage refuses or fails. Every variant names the file, so an operator knows where to look.
 
+use std::io::ErrorKind;
+
 use ledger_types::NetworkId;
 use thiserror::Error;
 
@@ -23,12 +25,24 @@ pub enum StoreError {
         file: String,
     },
     /// The map is full.
-    #[error("{file}: the map of {map_bytes} bytes is full; restart with a larger map_bytes")]
+    #[error("{file}: the map of {map_bytes} bytes is full; restart with a larger --map-gib")]
     MapFull {
         /// The file's name.
         file: String,
         /// The size of the map.
         map_bytes: usize,
+    },
+    /// The disk is nearly full.
+    #[error(
+        "{file}: its disk has {free_bytes} bytes left, and {reserve_bytes} are kept free; restart with more room"
+    )]
+    NoRoom {
+        /// The file's name.
+        file: String,
+        /// What is left.
+        free_bytes: u64,
+        /// What must be left.
+        reserve_bytes: u64,
     },
     /// Records are there, but none says what the file is.
     #[error("{file}: not a file of dgt: it has records but no meta record")]
@@ -66,6 +80,16 @@ pub enum StoreError {
         /// The network expected.
         expected: NetworkId,
     },
+    /// A page of the file is not what LMDB writes.
+    #[error("{file}: page {page} is damaged: {reason}")]
+    DamagedPage {
+        /// The file's name.
+        file: String,
+        /// The page's number, from 0.
+        page: u64,
+        /// What is wrong.
+        reason: String,
+    },
     /// A record is not what it must be.
     #[error("{file}: record {record} is damaged: {reason}")]
     Damaged {
@@ -82,9 +106,9 @@ impl StoreError {
     /// Whether the map or the disk is full.
     pub fn is_out_of_space(&self) -> bool {
         match self {
-            Self::MapFull { .. } => true,
+            Self::MapFull { .. } | Self::NoRoom { .. } => true,
             Self::Failed { source: heed::Error::Io(error), .. } => {
-                error.kind() == std::io::ErrorKind::StorageFull
+                matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
             }
             _ => false,
         }

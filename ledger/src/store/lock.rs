@@ -95,6 +95,15 @@ impl ReaderTable {
         table.push("-lock");
         Self(table.into())
     }
+
+    /// Whether another process has the file open. This one must not: closing the table loses its locks (fcntl).
+    pub(super) fn is_held(&self) -> std::io::Result<bool> {
+        let table = match OpenOptions::new().read(true).write(true).open(&self.0) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            table => table?,
+        };
+        Ok(rustix::fs::fcntl_lock(&table, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err())
+    }
 }
 
 impl Drop for ReaderTable {

@@ -7,7 +7,7 @@ use super::{File, StoreError};
 use crate::reader::{BatchPlace, Head, TransactionPlace};
 
 /// The format version that this code writes and reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 2;
 const MAGIC: &[u8; 4] = b"dgt\0";
 
 pub(crate) const META: &[u8] = &[0x00];
@@ -18,6 +18,7 @@ const HEIGHT_BY_BLOCK: u8 = 0x03;
 const BATCH_PLACE: u8 = 0x04;
 const TRANSACTION_PLACE: u8 = 0x05;
 const TRANSACTION_CONTENT: u8 = 0x06;
+pub(crate) const ROLLBACK: u8 = 0x07;
 
 const RECEIPT: u8 = 0x02;
 const REJECTION: u8 = 0x03;
@@ -76,18 +77,43 @@ pub(crate) fn check_meta(file: &File, kind: FileKind, network_id: NetworkId) -> 
         }
     };
     match found {
-        Some(meta) => read_meta(file.name(), kind, network_id, meta).map(|()| false),
+        Some(meta) => match read_meta(file.name(), kind, meta)? {
+            found if found == network_id => Ok(false),
+            found => {
+                let file = file.name().to_owned();
+                Err(StoreError::OtherNetwork { file, found, expected: network_id })
+            }
+        },
         None => {
-            let mut meta = Writer::new();
-            meta.raw(MAGIC).u8(kind as u8).u32(FORMAT_VERSION).raw(&network_id.0);
             let mut writer = file.write()?;
-            writer.put(META, &meta.finish())?;
+            writer.put(META, &meta(kind, network_id))?;
             writer.commit().map(|()| true)
         }
     }
 }
 
-fn read_meta(file: &str, kind: FileKind, expected: NetworkId, meta: Vec<u8>) -> Result<(), StoreError> {
+/// Whether a meta record says that the file has the format of this code.
+pub(super) fn is_of_this_format(meta: &[u8]) -> bool {
+    let version = meta.strip_prefix(MAGIC).and_then(|rest| rest.get(1..5));
+    version == Some(&FORMAT_VERSION.to_be_bytes()[..])
+}
+
+/// The value of a file's meta record.
+pub(crate) fn meta(kind: FileKind, network_id: NetworkId) -> Vec<u8> {
+    let mut meta = Writer::new();
+    meta.raw(MAGIC).u8(kind as u8).u32(FORMAT_VERSION).raw(&network_id.0);
+    meta.finish()
+}
+
+/// The network that a file belongs to.
+pub(crate) fn network_of(file: &File, kind: FileKind) -> Result<NetworkId, StoreError> {
+    let meta = file.read()?.get(META)?.map(<[u8]>::to_vec);
+    let meta = meta.ok_or_else(|| StoreError::Foreign { file: file.name().to_owned() })?;
+    read_meta(file.name(), kind, meta)
+}
+
+/// Checks a meta record and returns the network in it.
+fn read_meta(file: &str, kind: FileKind, meta: Vec<u8>) -> Result<NetworkId, StoreError> {
     let damaged = |reason| StoreError::damaged(file, "meta", reason);
     let mut reader = Reader::new(meta.into());
     if reader.array("magic").map_err(damaged)? != *MAGIC {
@@ -104,12 +130,9 @@ fn read_meta(file: &str, kind: FileKind, expected: NetworkId, meta: Vec<u8>) -> 
         let found = named.map_or(format!("kind {found}"), |kind| kind.description().to_owned());
         return Err(StoreError::WrongKind { file: file.to_owned(), found, expected: kind.description() });
     }
-    let found = NetworkId(reader.array("network id").map_err(damaged)?);
+    let network_id = NetworkId(reader.array("network id").map_err(damaged)?);
     reader.finish().map_err(damaged)?;
-    if found != expected {
-        return Err(StoreError::OtherNetwork { file: file.to_owned(), found, expected });
-    }
-    Ok(())
+    Ok(network_id)
 }
 
 fn tagged(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -138,12 +161,22 @@ pub(crate) fn transaction_content(hash: &Hash) -> Vec<u8> {
     tagged(TRANSACTION_CONTENT, &[&hash.0])
 }
 
+/// A rollback, counted from 0.
+pub(crate) fn rollback(number: u32) -> Vec<u8> {
+    tagged(ROLLBACK, &[&number.to_be_bytes()])
+}
+
 pub(crate) fn receipt(id: &TransactionId) -> Vec<u8> {
     tagged(RECEIPT, &[&id.0])
 }
 
 pub(crate) fn rejection(id: &BatchId) -> Vec<u8> {
     tagged(REJECTION, &[&id.0])
+}
+
+/// Whether a record of a file is the rejection of a batch.
+pub(crate) fn is_rejection(file: &str, key: &[u8]) -> bool {
+    file == FileKind::Receipts.file_name() && key.first() == Some(&REJECTION)
 }
 
 pub(crate) fn state_root(height: u64) -> Vec<u8> {

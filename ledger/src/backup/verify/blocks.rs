@@ -1,6 +1,6 @@
 //! The block file: blocks, and the index made of them.
 
-use ledger_types::{Block, BlockId, Entry, NetworkId};
+use ledger_types::{Block, BlockId, Entry, Lineage};
 
 use super::audit::Audit;
 use crate::chain::GenesisBlock;
@@ -11,17 +11,18 @@ use crate::store::{File, StoreError, schema};
 /// A check of the block file, from block 0 up.
 pub(super) struct Blocks<'a> {
     audit: Audit<'a>,
-    network_id: NetworkId,
+    lineage: &'a Lineage,
     head: Head,
     /// The id of the block checked last.
     parent: BlockId,
 }
 
 impl<'a> Blocks<'a> {
-    pub(super) fn new(file: &'a File, network_id: NetworkId) -> Result<Self, StoreError> {
-        let audit = Audit::new(file)?;
+    pub(super) fn new(file: &'a File, lineage: &'a Lineage) -> Result<Self, StoreError> {
+        let mut audit = Audit::new(file)?;
+        audit.count(schema::ROLLBACK, lineage.rollbacks().len() as u64);
         let head = audit.head().ok_or_else(|| audit.damaged("head".to_owned(), "missing"))?;
-        Ok(Self { audit, network_id, head, parent: BlockId::ZERO })
+        Ok(Self { audit, lineage, head, parent: BlockId::ZERO })
     }
 
     pub(super) fn head(&self) -> Head {
@@ -54,7 +55,8 @@ impl<'a> Blocks<'a> {
             (block.id() == *id, "the header does not hash to the id"),
             (header.height == height, "the header is of another height"),
             (header.parent == self.parent, "the parent is not the block below"),
-            (header.network_id == self.network_id, "the header is of another network"),
+            (header.network_id == self.lineage.of_height(height), "the header is of another network"),
+            (self.lineage.agreed(height).is_none_or(|agreed| agreed == *id), "not the block of the rollback"),
             (entries_root(&block.entries) == header.entries_root, "the entries differ from entries_root"),
             (
                 u64::from(header.receipt_count) == transactions as u64,

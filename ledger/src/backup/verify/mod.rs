@@ -5,7 +5,8 @@
 //! receipts and the state after it; finalizations by the committee tie the ids to the network. Receipts tell each
 //! block's state changes, and with them every stored value is known; the tree is checked version by version from its
 //! roots in the headers. Executing everything again ([`VerifyOptions::registry`]) adds that the families, as they are
-//! now, still give the same.
+//! now, still give the same. Before any of this, the pages of the files are walked without LMDB, which would follow a
+//! bad page anywhere ([`crate::store::pages`]), and with them the seal of every record.
 //!
 //! Records that a crash left for the next start to write are no damage: a receipts or state file may end below the
 //! blocks, and finalizations may be ahead of them.
@@ -14,6 +15,7 @@ mod audit;
 mod blocks;
 mod files;
 mod finality;
+mod pages;
 mod receipts;
 mod replay;
 mod run;
@@ -21,5 +23,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub(super) use files::{Files, check_presence};
 pub use finality::{CertificateCheck, Finalized};
-pub use run::{Summary, VerifyOptions, verify};
+pub use run::{Step, Summary, VerifyOptions, verify};

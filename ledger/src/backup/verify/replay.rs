@@ -1,129 +1,110 @@
-//! Everything executed again from block 0, into a temporary ledger beside the files, and compared record by record.
+//! Every block executed again, on the state that its parent left in the files, so that blocks do not wait for each other.
+//!
+//! Roots that come out as in the header, and the records that belong to them, are those that the files hold; that these
+//! are all, the check of records has shown before.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ledger_types::Block;
 use ledger_types::family::FamilyRegistry;
-use ledger_types::{Block, Verified};
+use rayon::prelude::*;
 
 use super::files::Files;
-use crate::chain::{GenesisBlock, Ledger, LedgerError, OpenOptions};
-use crate::reader::Head;
+use super::run::Step;
+use crate::chain::{Records, receipt_records, state_records};
+use crate::execute::{CheckError, Executed, Executor, ParentView};
+use crate::reader::{Committed, Head, Reader};
 use crate::store::{File, StoreError, schema};
 
-/// Blocks in one commit: a disk sync each would take most of the time.
-const BLOCKS_PER_COMMIT: usize = 64;
+/// Blocks between two words about the progress.
+const BLOCKS_AT_ONCE: u64 = 256;
+/// Blocks above the state file that are executed on each other, in memory. After a crash there are at most some tens.
+const MOST_LAYERS: usize = 1_000;
 
-/// A temporary ledger. The ledger is dropped first, then its directory is removed.
-struct Replay {
-    ledger: Ledger,
-    _directory: Temporary,
-}
-
-/// A directory that is removed at the end.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    /// Takes a directory in a data directory, which we hold: what is there already is from a check that was killed.
-    fn new(data: &Path) -> Result<Self, LedgerError> {
-        let path = data.join("verify-replay");
-        if path.exists() {
-            std::fs::remove_dir_all(&path)
-                .map_err(|source| LedgerError::Directory { path: path.clone(), source })?;
-        }
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // What cannot be removed now is removed by the next check.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Executes the blocks up to the head again. `progress` is told each height.
+/// Executes the blocks again and returns the height reached: the head, unless the state file ends too far below it.
 pub(super) fn check(
     files: &Files,
-    directory: &Path,
     registry: Arc<dyn FamilyRegistry>,
-    progress: &mut dyn FnMut(u64),
-) -> Result<(), LedgerError> {
-    let head = Head::of(&files.block)?.map_or(0, |head| head.height);
-    let derived = [&files.receipts, &files.merkle];
-    let heads = [Head::of(derived[0])?, Head::of(derived[1])?];
-    let ends_at =
-        |height: u64| move |(_, head): &(&File, Option<Head>)| head.is_some_and(|head| head.height == height);
-    // The files were opened with maps of just their size; the copy has other pages and needs room.
-    let largest = [&files.block, &files.receipts, &files.merkle].map(File::map_bytes).into_iter().max();
-    let map_bytes = largest.unwrap_or_default() * 4 + (1 << 30);
-    let replay = open(directory, map_bytes, &stored(&files.block, 0)?, registry)?;
-    let ledger = &replay.ledger;
-    let mut executed = Vec::new();
-    for height in 0..=head {
-        if height > 0 {
-            executed.push(ledger.replay(&stored(&files.block, height)?)?);
+    progress: &mut dyn FnMut(Step, u64, u64),
+) -> Result<Option<u64>, StoreError> {
+    let replay = Replay { committed: &files.committed, executor: Executor::new(registry) };
+    let heights = Head::of(&files.committed.block)?.map_or(0, |head| head.height.saturating_add(1));
+    let state_head = Head::of(&files.committed.merkle)?;
+    let stored = state_head.map_or(0, |head| head.height.saturating_add(1));
+    let mut next = 0;
+    // The parent of the first block above the state file is its head.
+    while next < heights.min(stored) {
+        let end = heights.min(stored).min(next + BLOCKS_AT_ONCE);
+        let results: Vec<_> = (next..end).into_par_iter().map(|height| replay.on_parent(height)).collect();
+        results.into_iter().collect::<Result<(), _>>()?;
+        next = end;
+        progress(Step::Execution, next, heights);
+    }
+    let mut layers: Vec<Arc<Executed>> = Vec::new();
+    while next < heights && layers.len() < MOST_LAYERS {
+        let base = state_head.map(|head| head.height);
+        layers.insert(0, Arc::new(replay.block(next, base, layers.clone())?));
+        next += 1;
+        progress(Step::Execution, next, heights);
+    }
+    Ok(next.checked_sub(1))
+}
+
+struct Replay<'a> {
+    committed: &'a Arc<Committed>,
+    executor: Executor,
+}
+
+impl Replay<'_> {
+    fn on_parent(&self, height: u64) -> Result<(), StoreError> {
+        self.block(height, height.checked_sub(1), Vec::new()).map(drop)
+    }
+
+    /// Executes one block and compares what the files hold of it.
+    fn block(
+        &self,
+        height: u64,
+        base: Option<u64>,
+        layers: Vec<Arc<Executed>>,
+    ) -> Result<Executed, StoreError> {
+        let block = self.stored(height)?;
+        let parent = ParentView::new(Reader(self.committed.clone()), base, layers);
+        let executed = self.executor.replay(&parent, &block).map_err(|error| match error {
+            CheckError::Store(error) => error,
+            differs => self.damaged(height, format!("executed again: {differs}")),
+        })?;
+        let Committed { receipts, merkle, .. } = &**self.committed;
+        compare(receipts, height, &receipt_records(&executed))?;
+        compare(merkle, height, &state_records(&executed))?;
+        Ok(executed)
+    }
+
+    fn stored(&self, height: u64) -> Result<Block, StoreError> {
+        let record = Reader(self.committed.clone()).stored_block(height)?;
+        let (_, body) = record.ok_or_else(|| self.damaged(height, "missing"))?;
+        Block::decode(body).map_err(|error| self.damaged(height, error))
+    }
+
+    fn damaged(&self, height: u64, reason: impl std::fmt::Display) -> StoreError {
+        StoreError::damaged(self.committed.block.name(), format!("block {height}"), reason)
+    }
+}
+
+/// Compares what a block made with what a file holds, if it reaches so far.
+fn compare(file: &File, height: u64, records: &Records) -> Result<(), StoreError> {
+    if Head::of(file)?.is_none_or(|head| head.height < height) {
+        return Ok(());
+    }
+    let view = file.read()?;
+    for (key, expected) in records {
+        let damaged = |reason| StoreError::damaged(file.name(), data_encoding::HEXLOWER.encode(key), reason);
+        match view.get(key)? {
+            Some(found) if found == expected => {}
+            // A batch that a later block rejected again.
+            Some(found) if schema::is_rejection(file.name(), key) && found.get(..8) > expected.get(..8) => {}
+            Some(_) => return Err(damaged("execution gives another value")),
+            None => return Err(damaged("missing, but execution gives it")),
         }
-        let mut ending = derived.into_iter().zip(heads).filter(ends_at(height)).peekable();
-        if executed.len() == BLOCKS_PER_COMMIT || ending.peek().is_some() {
-            ledger.commit(&std::mem::take(&mut executed))?;
-        }
-        ending.try_for_each(|(file, _)| compare(file, ledger))?;
-        progress(height);
     }
     Ok(())
-}
-
-fn open(
-    directory: &Path,
-    map_bytes: usize,
-    first: &Block,
-    registry: Arc<dyn FamilyRegistry>,
-) -> Result<Replay, LedgerError> {
-    let directory = Temporary::new(directory)?;
-    let (found, header) = (Box::new(first.id()), first.header.clone());
-    let ledger = Ledger::open(&OpenOptions {
-        directory: directory.0.clone(),
-        map_bytes,
-        rebuild: false,
-        genesis: GenesisBlock {
-            network_id: header.network_id,
-            cfg_hash: header.cfg_hash,
-            time_ms: header.time_ms,
-            batches: first.batches().cloned().map(Verified::of_final_block).collect(),
-        },
-        registry,
-    })?;
-    let expected = Box::new(ledger.head().id);
-    match expected == found {
-        true => Ok(Replay { ledger, _directory: directory }),
-        false => Err(LedgerError::OtherGenesis { found, expected }),
-    }
-}
-
-/// A block that was checked before.
-fn stored(blocks: &File, height: u64) -> Result<Block, StoreError> {
-    let damaged = |reason: String| StoreError::damaged(blocks.name(), format!("block {height}"), reason);
-    let record = blocks.read()?.get_copy(&schema::block_by_height(height))?;
-    let record = record.filter(|record| record.len() >= 64).ok_or_else(|| damaged("missing".to_owned()))?;
-    Block::decode(record.slice(64..)).map_err(|error| damaged(error.to_string()))
-}
-
-/// Compares a file with the one of the same name in the replay.
-fn compare(file: &File, replay: &Ledger) -> Result<(), StoreError> {
-    let reader = replay.reader();
-    let committed = reader.committed();
-    let other = if file.name() == committed.merkle.name() { &committed.merkle } else { &committed.receipts };
-    let (ours, theirs) = (file.read()?, other.read()?);
-    let damaged =
-        |key: &[u8], reason| StoreError::damaged(file.name(), data_encoding::HEXLOWER.encode(key), reason);
-    ours.for_each(&[], |key, value| match theirs.get(key)? {
-        Some(expected) if expected == value => Ok(()),
-        Some(_) => Err(damaged(key, "execution gives another value")),
-        None => Err(damaged(key, "execution does not give it")),
-    })?;
-    theirs.for_each(&[], |key, _| match ours.get(key)? {
-        Some(_) => Ok(()),
-        None => Err(damaged(key, "missing, but execution gives it")),
-    })
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use ledger_types::family::FamilyRegistry;
 
 use super::blocks::Blocks;
-use super::files::Files;
+use super::files::{self, Files};
 use super::finality::{self, CertificateCheck};
 use super::receipts::Receipts;
-use super::replay;
 use super::state::State;
+use super::{pages, replay};
 use crate::chain::{GenesisBlock, LedgerError};
-use crate::reader::Head;
+use crate::reader::{Committed, Head};
 use crate::store::{FileKind, FileLock};
 
 /// What to check.
@@ -22,16 +22,28 @@ pub struct VerifyOptions<'a> {
     pub directory: PathBuf,
     /// What block 0 must be made of; without it the network is taken from block 0 itself.
     pub genesis: Option<&'a GenesisBlock>,
-    /// Checks finalizations; without it only the checksums of the consensus file are checked.
+    /// Checks finalizations; without it only the seals of the consensus file are checked.
     pub certificates: Option<&'a dyn CertificateCheck>,
-    /// The families, to execute everything again. It takes as much room as receipts and state do, in a folder
-    /// `verify-replay` in the data directory.
+    /// The families, to execute everything again, on all cores.
     pub registry: Option<Arc<dyn FamilyRegistry>>,
+}
+
+/// The parts of a check, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The pages of the files and the seals of their records; in bytes.
+    Pages,
+    /// Every record against what the blocks make of it; in blocks.
+    Records,
+    /// Every block executed again; in blocks.
+    Execution,
 }
 
 /// What a clean ledger holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
+    /// Pages of the four files, each of which has one use.
+    pub pages: u64,
     /// The head.
     pub head: Head,
     /// Batches that took effect.
@@ -50,38 +62,31 @@ pub struct Summary {
     pub receipts_height: Option<u64>,
     /// The same of the state file.
     pub state_height: Option<u64>,
+    /// The highest block that was executed again: the head, unless the state file ends far below it, or `None`.
+    pub executed_height: Option<u64>,
 }
 
-/// Checks the files of a stopped node, and writes nothing but LMDB's lock files, which are removed again (and what
-/// [`VerifyOptions::registry`] says). `progress` is told the heights done and the heights to do.
+/// Checks the files of a stopped node, and writes nothing but LMDB's lock files, which are removed again. `progress` is
+/// told what is done of each step, and what there is to do.
 ///
 /// # Errors
 /// The first record that is wrong, with its file; or when a process has the files, or they cannot be read.
 pub fn verify(
     options: &VerifyOptions<'_>,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(Step, u64, u64),
 ) -> Result<Summary, LedgerError> {
-    let _lock = FileLock::take(&options.directory.join("node.lock"))?;
-    let files = Files::open(&options.directory, options.genesis.map(|genesis| genesis.network_id))?;
-    check(&files, options, progress)
-}
-
-fn check(
-    files: &Files,
-    options: &VerifyOptions<'_>,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<Summary, LedgerError> {
-    let passes = 1 + u64::from(options.registry.is_some());
-    let heights = Head::of(&files.block)?.map_or(0, |head| head.height).saturating_add(1);
-    let all = heights.saturating_mul(passes);
-    let mut summary = check_chain(files, options.genesis, &mut |height| progress(height + 1, all))?;
+    let lock = FileLock::take(&options.directory.join("node.lock"))?;
+    files::check_presence(&options.directory)?;
+    let pages = pages::check(&options.directory, progress)?;
+    let files = Files::open(lock, &options.directory, options.genesis.map(|genesis| &genesis.lineage))?;
+    let mut summary = check_chain(&files, options.genesis, progress)?;
     let head = summary.head.height;
-    let finality = finality::check(&files.consensus, &files.block, head, options.certificates)?;
+    let finality = finality::check(&files.consensus, &files.committed.block, head, options.certificates)?;
+    summary.pages = pages;
     summary.finalizations = options.certificates.map(|_| finality.committed);
     summary.finalized_ahead = finality.ahead;
     if let Some(registry) = options.registry.clone() {
-        let mut told = |height| progress(heights + height + 1, all);
-        replay::check(files, &options.directory, registry, &mut told)?;
+        summary.executed_height = replay::check(&files, registry, progress)?;
     }
     Ok(summary)
 }
@@ -90,14 +95,16 @@ fn check(
 fn check_chain(
     files: &Files,
     genesis: Option<&GenesisBlock>,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(Step, u64, u64),
 ) -> Result<Summary, LedgerError> {
-    let mut blocks = Blocks::new(&files.block, files.network_id)?;
-    let (mut receipts, mut state) = (Receipts::new(&files.receipts)?, State::new(&files.merkle)?);
+    let Committed { block, receipts, merkle, .. } = &*files.committed;
+    let mut blocks = Blocks::new(block, &files.lineage)?;
+    let (mut receipts, mut state) = (Receipts::new(receipts)?, State::new(merkle)?);
     let head = blocks.head();
     check_ahead(FileKind::Receipts, receipts.head(), head.height)?;
     check_ahead(FileKind::Merkle, state.head(), head.height)?;
     let mut summary = Summary {
+        pages: 0,
         head,
         batches: 0,
         transactions: 0,
@@ -107,6 +114,7 @@ fn check_chain(
         finalized_ahead: 0,
         receipts_height: receipts.head().map(|head| head.height),
         state_height: state.head().map(|head| head.height),
+        executed_height: None,
     };
     for height in 0..=head.height {
         let block = blocks.check(height)?;
@@ -119,7 +127,7 @@ fn check_chain(
         summary.batches += block.batches().count() as u64;
         summary.transactions += u64::from(block.header.receipt_count);
         summary.rejections += block.rejections().count() as u64;
-        progress(height);
+        progress(Step::Records, height + 1, head.height.saturating_add(1));
     }
     blocks.finish()?;
     receipts.finish()?;

@@ -1,7 +1,7 @@
 use ledger_types::BlockId;
 
 use super::sample::{Sample, finalization};
-use crate::backup::verify::{VerifyOptions, verify};
+use crate::backup::verify::{Step, VerifyOptions, verify};
 use crate::chain::LedgerError;
 use crate::store::{ConsensusFile, FileKind, FileLock};
 use crate::testing::{NETWORK, options};
@@ -12,28 +12,31 @@ fn a_clean_ledger_is_counted_and_left_as_it_is() {
     let bytes = |kind| std::fs::read(sample.path(kind)).unwrap();
     let before = FileKind::ALL.map(bytes);
     for registry in [None, Some(options(&sample.directory()).registry)] {
+        let executed_height = registry.is_some().then_some(5);
         let summary = sample.verify_with(registry).unwrap();
         assert_eq!(summary.head.height, 5);
         assert_eq!((summary.batches, summary.transactions, summary.rejections), (6, 9, 4));
         assert_eq!(summary.state_values, 5, "addresses 0, 1, 2, 3 and 17");
         assert_eq!((summary.finalizations, summary.finalized_ahead), (Some(5), 0));
         assert_eq!((summary.receipts_height, summary.state_height), (Some(5), Some(5)));
+        assert_eq!(summary.executed_height, executed_height);
     }
     assert_eq!(FileKind::ALL.map(bytes), before, "a check writes nothing");
-    assert_eq!(
-        std::fs::read_dir(sample.directory()).unwrap().count(),
-        4,
-        "no lock files and no replay are left"
-    );
+    assert_eq!(std::fs::read_dir(sample.directory()).unwrap().count(), 4, "no lock files are left");
 }
 
 #[test]
 fn without_a_network_file_the_first_block_tells_the_network() {
     let sample = Sample::new();
     let mut told = Vec::new();
-    let summary = verify(&sample.options(), &mut |done, all| told.push((done, all))).unwrap();
+    let summary = verify(&sample.options(), &mut |step, done, all| told.push((step, done, all))).unwrap();
     assert_eq!(summary.finalizations, None);
-    assert_eq!(told, (1..=6).map(|done| (done, 6)).collect::<Vec<_>>());
+    let (pages, records): (Vec<_>, Vec<_>) = told.into_iter().partition(|(step, ..)| *step == Step::Pages);
+    let bytes: u64 =
+        FileKind::ALL.map(|kind| std::fs::metadata(sample.path(kind)).unwrap().len()).into_iter().sum();
+    assert_eq!(pages.last(), Some(&(Step::Pages, bytes, bytes)));
+    assert!(pages.is_sorted_by_key(|(_, done, _)| *done));
+    assert_eq!(records, (1..=6).map(|done| (Step::Records, done, 6)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -42,7 +45,7 @@ fn another_network_is_refused_by_its_genesis() {
     let mut other = options(&sample.directory()).genesis;
     other.time_ms += 1;
     let options = VerifyOptions { genesis: Some(&other), ..sample.options() };
-    let message = verify(&options, &mut |_, _| {}).unwrap_err().to_string();
+    let message = verify(&options, &mut |_, _, _| {}).unwrap_err().to_string();
     assert!(message.contains("block-01.lmdb: record block 0"), "{message}");
 }
 
@@ -63,7 +66,7 @@ fn files_that_a_crash_left_behind_are_no_damage() {
             std::fs::copy(short.path(*kind), whole.path(*kind)).unwrap();
         }
         let summary = whole.verify_with(Some(options(&whole.directory()).registry)).unwrap();
-        assert_eq!(summary.state_height, Some(2));
+        assert_eq!((summary.state_height, summary.executed_height), (Some(2), Some(5)));
         assert_eq!(summary.receipts_height, Some(if kinds.len() == 2 { 2 } else { 5 }));
     }
 }

@@ -6,9 +6,9 @@ use ledger_types::{BlockId, Transaction};
 use super::sample::{FINALIZED, Sample, finalization, history, several};
 use crate::backup::verify::files::Files;
 use crate::backup::verify::replay;
-use crate::chain::LedgerError;
+use crate::chain::{Ledger, LedgerError};
 use crate::state::flat;
-use crate::store::{ConsensusFile, FileKind, StoreError, schema};
+use crate::store::{ConsensusFile, FileKind, FileLock, StoreError, schema};
 use crate::testing::{NETWORK, address, options, put};
 
 /// The error must name the file, except that of a head: whose fault a height is, nobody can tell.
@@ -188,29 +188,52 @@ impl FamilyRegistry for Idle {
 fn families_that_give_something_else_are_found_by_execution() {
     let sample = Sample::new();
     let error = sample.verify_with(Some(Arc::new(Idle))).unwrap_err();
-    assert!(matches!(error, LedgerError::OtherGenesis { .. }), "{error}");
-    assert_eq!(std::fs::read_dir(sample.directory()).unwrap().count(), 4, "the replay is removed");
+    let message = error.to_string();
+    assert!(message.starts_with("block-01.lmdb: record block 0 is damaged: executed again"), "{message}");
 }
 
 #[test]
 fn a_record_that_execution_does_not_give_is_named() {
     let sample = Sample::new();
-    for kind in [FileKind::Receipts, FileKind::Merkle] {
-        let records = sample.records(kind);
-        let (key, value) = &records[records.len() / 2];
+    let of_put = |key: &[u8]| key[0] == schema::STATE_VALUE && key.ends_with(&(!5u64).to_be_bytes());
+    for (kind, is_wanted) in
+        [(FileKind::Receipts, (|key: &[u8]| key[0] == 2) as fn(&[u8]) -> bool), (FileKind::Merkle, of_put)]
+    {
+        let (key, value) = sample.records(kind).into_iter().find(|(key, _)| is_wanted(key)).unwrap();
         let changed = [&value[..], &[0]].concat();
-        for (key, value) in [(key, Some(&changed[..])), (key, None), (&vec![0xf0], Some(&changed[..]))] {
-            let before = records.iter().find(|(found, _)| found == key).map(|(_, value)| &value[..]);
-            sample.write(kind, key, value);
-            let files = Files::open(&sample.directory(), None).unwrap();
+        for change in [Some(&changed[..]), None] {
+            sample.write(kind, &key, change);
+            let lock = FileLock::take(&sample.directory().join("node.lock")).unwrap();
+            let files = Files::open(lock, &sample.directory(), None).unwrap();
             let registry = options(&sample.directory()).registry;
-            let error = replay::check(&files, &sample.directory(), registry, &mut |_| {});
+            let error = replay::check(&files, registry, &mut |_, _, _| {});
             drop(files);
-            let Err(LedgerError::Store(StoreError::Damaged { file, record, .. })) = error else {
-                panic!("{error:?}");
-            };
-            assert_eq!((&*file, record), (kind.file_name(), data_encoding::HEXLOWER.encode(key)));
-            sample.write(kind, key, before);
+            let Err(StoreError::Damaged { file, record, .. }) = error else { panic!("{error:?}") };
+            assert_eq!((&*file, record), (kind.file_name(), data_encoding::HEXLOWER.encode(&key)));
+            sample.write(kind, &key, Some(&value));
         }
     }
+}
+
+#[test]
+fn a_value_that_is_not_in_the_tree_is_not_served() {
+    let (sample, set) = (Sample::new(), schema::state_value(&flat::key(&address(1), 4)));
+    let read = |number, height| {
+        let ledger = Ledger::open(&options(&sample.directory())).unwrap();
+        ledger.reader().proven_state(&address(number), height).map_err(|error| error.to_string())
+    };
+    let (old, new) = (Ok(Some(b"a"[..].into())), Ok(Some(b"a2"[..].into())));
+    assert_eq!((read(1, 3), read(1, 4), read(1, 5)), (old.clone(), new.clone(), new));
+    assert_eq!((read(2, 4), read(77, 5), read(1, 0)), (Ok(None), Ok(None), Ok(None)));
+    for value in [Some(&b"\x01a"[..]), Some(b"\x00"), None] {
+        sample.write(FileKind::Merkle, &set, value);
+        for height in [4, 5] {
+            let error = read(1, height).unwrap_err();
+            assert!(error.starts_with("merkle-01.lmdb: record value at "), "{error}");
+            assert!(error.ends_with(&format!("not in the state tree of height {height}")), "{error}");
+        }
+        assert_eq!(read(1, 3), old);
+    }
+    sample.write(FileKind::Merkle, &schema::state_value(&flat::key(&address(77), 5)), Some(b"\x01made up"));
+    assert!(read(77, 5).is_err());
 }
