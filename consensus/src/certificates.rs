@@ -1,7 +1,7 @@
 //! Whether a certificate is true, and which of them bridge the views between a parent and its child.
 
-use ledger_types::ValidatorId;
 use ledger_types::certificate::Certificate;
+use ledger_types::{NetworkId, ValidatorId};
 use thiserror::Error;
 
 use crate::committee::Committee;
@@ -41,6 +41,31 @@ pub fn check(
     committee: &Committee,
     verifier: &dyn Verifier,
 ) -> Result<(), CertificateError> {
+    check_under(committee.network_id(), certificate, committee, verifier)
+}
+
+/// The same for the finalization of a block that may be older than a rollback: it counts under the id that its block's
+/// height was decided under.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn check_history(
+    certificate: &Certificate,
+    committee: &Committee,
+    verifier: &dyn Verifier,
+) -> Result<(), CertificateError> {
+    let height = certificate.certified().candidate().map(|candidate| candidate.height);
+    let network_id =
+        height.map_or_else(|| committee.network_id(), |height| committee.lineage().of_height(height));
+    check_under(network_id, certificate, committee, verifier)
+}
+
+fn check_under(
+    network_id: NetworkId,
+    certificate: &Certificate,
+    committee: &Committee,
+    verifier: &dyn Verifier,
+) -> Result<(), CertificateError> {
     let (found, expected) = (certificate.epoch(), committee.epoch());
     if found != expected {
         return Err(CertificateError::Epoch { found, expected });
@@ -54,7 +79,7 @@ pub fn check(
     for (signer, vote) in certificate.votes() {
         let statement = certificate.certified().statement(vote.from_view);
         let is_signed = statement.zip(committee.vote_key(signer)).is_some_and(|(statement, key)| {
-            verifier.verify(key, &committee.statement_bytes(&statement), &vote.signature)
+            verifier.verify(key, &committee.statement_bytes_of(network_id, &statement), &vote.signature)
         });
         if !is_signed {
             return Err(CertificateError::BadSignature(signer));

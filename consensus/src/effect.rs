@@ -62,7 +62,7 @@ pub enum Effect {
         indices: Vec<u32>,
     },
     /// Answer a peer's question with a RUN message from the block file: the committed blocks from a height on, up to
-    /// the first that has a finalization of its own, with bodies as far as they go.
+    /// one that has a finalization of its own, with bodies as far as they go.
     SendRun {
         /// To whom.
         to: ValidatorId,
@@ -92,8 +92,9 @@ pub enum Effect {
         block: BlockId,
         /// Its header.
         header: BlockHeader,
-        /// The finalization of the block, or of the nearest descendant that has one.
-        certificate: Certificate,
+        /// The finalization of the block, or of the nearest descendant that has one; none where only agreement on a
+        /// rollback says that it is final.
+        certificate: Option<Certificate>,
     },
     /// The block can never become final: forget what was executed for it.
     Abandon {

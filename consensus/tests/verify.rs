@@ -264,13 +264,13 @@ fn a_run_is_a_chain_up_to_a_final_block() {
         assert_eq!(said(with(headers)), Err(VerifyError::BrokenRun), "{} headers", headers.len());
     }
     for kind in [Certified::Notarization(candidate(&chain[3])), Certified::Nullification { view: 4 }] {
-        let run = Run { certificate: node.certificate(kind), ..*good.clone() };
+        let run = Run { certificate: Some(node.certificate(kind)), ..*good.clone() };
         assert_eq!(said(run), Err(VerifyError::BrokenRun), "{kind:?}");
     }
     let last = candidate(&chain[3]);
     let few = node.certificate_by(Certified::Finalization(last), 4, &node.others()[..2]);
     let refused = Err(VerifyError::Certificate(CertificateError::NoQuorum));
-    assert_eq!(said(Run { certificate: few, ..*good.clone() }), refused);
+    assert_eq!(said(Run { certificate: Some(few), ..*good.clone() }), refused);
 
     // A header of another committee, one that nobody leads, and one whose view does not grow.
     let foreign = BlockHeader { epoch: 1, ..chain[0].clone() };
@@ -280,7 +280,7 @@ fn a_run_is_a_chain_up_to_a_final_block() {
     let refused = Err(VerifyError::NotLeader { proposer, view: 1 });
     assert_eq!(said(with(&[&[usurped], &chain[1..]].concat())), refused);
     let again = node.child(&chain[0], 1);
-    let certificate = node.certificate(Certified::Finalization(candidate(&again)));
+    let certificate = Some(node.certificate(Certified::Finalization(candidate(&again))));
     let run = Run { headers: vec![chain[0].clone(), again], certificate, ..*good };
     assert_eq!(said(run), Err(VerifyError::BrokenRun));
 }

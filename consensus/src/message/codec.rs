@@ -205,7 +205,7 @@ impl Run {
         for body in &self.bodies {
             writer.bytes(body);
         }
-        self.certificate.encode(writer);
+        encode_optional(self.certificate.as_ref(), writer, Certificate::encode);
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, CodecError> {
@@ -222,7 +222,7 @@ impl Run {
             return reader.bad("body count");
         }
         let bodies = (0..count).map(|_| reader.bytes("body")).collect::<Result<Vec<_>, CodecError>>()?;
-        Ok(Self { headers, bodies, certificate: Certificate::decode(reader)? })
+        Ok(Self { headers, bodies, certificate: optional(reader, "finalization flag", Certificate::decode)? })
     }
 }
 

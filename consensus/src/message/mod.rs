@@ -132,15 +132,16 @@ pub struct Entries {
     pub entries: Bytes,
 }
 
-/// Final blocks, each the parent of the next: the finalization of the last proves them all.
+/// Final blocks, each the parent of the next: the finalization of the last proves them all, or that the last is the block
+/// which the network went back to by agreement (SPEC 3.15).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// The headers, in height order; 1 to [`RUN_HEADERS`].
     pub headers: Vec<BlockHeader>,
     /// The encoded blocks of the first of them; 1 to [`RUN_BODIES`]. Opaque here.
     pub bodies: Vec<Bytes>,
-    /// The finalization of the last header's block.
-    pub certificate: Certificate,
+    /// The finalization of the last header's block; none when the last is the block that the network went back to.
+    pub certificate: Option<Certificate>,
 }
 
 /// Headers in one [`Run`] at most.

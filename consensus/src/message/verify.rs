@@ -2,7 +2,7 @@
 
 use ledger_types::certificate::{Candidate, Certificate, Certified};
 use ledger_types::hash::sha512_256;
-use ledger_types::{BlockHeader, BlockId, Hash, Signature, ValidatorId};
+use ledger_types::{BlockHeader, BlockId, Hash, Rollback, Signature, ValidatorId};
 use thiserror::Error;
 
 use super::{GuardAnswer, GuardRequest, Heartbeat, Message, Propose, Run, Wanted};
@@ -103,7 +103,9 @@ impl Message {
             Self::Entries(_) => {}
             Self::Run(run) => {
                 check_run(run, committee)?;
-                certificates::check(&run.certificate, committee, verifier)?;
+                if let Some(certificate) = &run.certificate {
+                    certificates::check_history(certificate, committee, verifier)?;
+                }
             }
             Self::Heartbeat(heartbeat) => {
                 signed(heartbeat.signer, &heartbeat_bytes(committee, heartbeat), &heartbeat.signature)?;
@@ -126,6 +128,9 @@ impl Message {
             }
             Self::Propose(propose) => {
                 check_header(&propose.header, committee)?;
+                if propose.header.network_id != committee.network_id() {
+                    return Err(VerifyError::ForeignHeader);
+                }
                 check_places(propose)?;
                 let bytes = propose_bytes(committee, &propose.header, &propose.refs);
                 signed(propose.header.proposer, &bytes, &propose.signature)?;
@@ -185,7 +190,7 @@ fn check_seen(answer: &GuardAnswer) -> Result<(), VerifyError> {
     are_askers.then_some(()).ok_or(VerifyError::MisplacedAnswer)
 }
 
-/// Every header is ours and names its predecessor; the certificate makes the last one final.
+/// Every header is ours and names its predecessor; the certificate, or agreement, makes the last one final.
 fn check_run(run: &Run, committee: &Committee) -> Result<(), VerifyError> {
     let mut parent: Option<(&BlockHeader, BlockId)> = None;
     for header in &run.headers {
@@ -198,15 +203,23 @@ fn check_run(run: &Run, committee: &Committee) -> Result<(), VerifyError> {
         if parent.is_some_and(|parent| !follows(parent)) {
             return Err(VerifyError::BrokenRun);
         }
-        parent = Some((header, header.id()));
+        let id = header.id();
+        if committee.lineage().agreed(header.height).is_some_and(|agreed| agreed != id) {
+            return Err(VerifyError::BrokenRun);
+        }
+        parent = Some((header, id));
     }
     let last = parent.map(|(header, id)| Candidate { view: header.view, height: header.height, block: id });
-    let is_final = last.map(Certified::Finalization) == Some(run.certificate.certified());
+    let is_final = last.is_some_and(|last| match &run.certificate {
+        Some(certificate) => certificate.certified() == Certified::Finalization(last),
+        None => committee.origin() == Some(Rollback { height: last.height, block: last.block }),
+    });
     is_final.then_some(()).ok_or(VerifyError::BrokenRun)
 }
 
+/// A header of any time: a block carries the id that its height was decided under.
 fn check_header(header: &BlockHeader, committee: &Committee) -> Result<(), VerifyError> {
-    let is_ours = header.network_id == committee.network_id()
+    let is_ours = header.network_id == committee.lineage().of_height(header.height)
         && header.epoch == committee.epoch()
         && header.cfg_hash == committee.cfg_hash();
     if !is_ours {

@@ -37,7 +37,7 @@ impl Replica {
     /// Asks for final blocks above the head if some of them are not known here.
     pub(super) fn catch_up(&mut self) -> bool {
         self.forget_overtaken();
-        let Some(goal) = self.missed_goal() else {
+        let Some(sources) = self.who_has_more() else {
             self.asked = None;
             return false;
         };
@@ -51,7 +51,6 @@ impl Replica {
         if asked.due_ms > now_ms || self.blocks.has_run() {
             return false;
         }
-        let sources: Vec<ValidatorId> = goal.signers().filter(|signer| *signer != self.own).collect();
         let peer = sources.get(asked.count % sources.len().max(1)).copied();
         (asked.count, asked.is_sent) = (asked.count + 1, true);
         asked.due_ms = now_ms.saturating_add((4 * delta_ms).max(RUN_MS));
@@ -67,6 +66,15 @@ impl Replica {
     /// Whether a run was asked for: then what it decides comes that way only.
     pub(super) fn is_run_asked(&self) -> bool {
         self.asked.as_ref().is_some_and(|asked| asked.is_sent)
+    }
+
+    /// Who has blocks that this node lacks up to the highest finalization, or up to the block that the network went back to;
+    /// `None` when it lacks none.
+    fn who_has_more(&self) -> Option<Vec<ValidatorId>> {
+        if let Some(goal) = self.missed_goal() {
+            return Some(goal.signers().filter(|signer| *signer != self.own).collect());
+        }
+        self.is_below_origin().then(|| self.holders_of_origin())
     }
 
     /// The highest finalization, if not all blocks below it are known.
@@ -106,12 +114,13 @@ impl Replica {
         };
         if first.parent != head.id {
             let held = self.finalizations.values().cloned();
-            let certificates = held.chain([certificate]).collect();
+            let certificates = held.chain(certificate).collect();
             self.halt("a final chain does not go through the committed block", certificates);
             return Err(Ignored::Conflicting);
         }
-        self.check_own_part(&certificate);
-        self.keep_finalization(certificate);
+        if let Some(certificate) = certificate {
+            self.take_proof(certificate);
+        }
         for (header, body) in headers.into_iter().zip(bodies) {
             // The run brings what entries were asked for.
             let is_gathered = self.gathers.remove(&header.id()).is_some();
@@ -125,8 +134,8 @@ impl Replica {
         Ok(())
     }
 
-    /// Keeps a finalization that proves blocks below the highest one.
-    fn keep_finalization(&mut self, certificate: Certificate) {
+    /// Keeps a finalization of a run: the highest one, or one that proves blocks below that.
+    pub(super) fn keep_finalization(&mut self, certificate: Certificate) {
         let Some(Candidate { view, height, .. }) = certificate.certified().candidate() else { return };
         if view > self.safety.floor() {
             let _ignored = self.on_certificate(certificate);

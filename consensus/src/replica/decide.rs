@@ -72,25 +72,35 @@ impl Replica {
         if header.parent != self.blocks.head().id {
             return false;
         }
-        // Its own finalization, or the nearest descendant's.
-        let Some(certificate) =
-            self.finalizations.range(header.height..).next().map(|(_, held)| held.clone())
-        else {
+        // Its own finalization, or the nearest descendant's: of those the former ones are about lower blocks.
+        let held = self.former.range(header.height..).chain(self.finalizations.range(header.height..)).next();
+        let certificate = held.map(|(_, held)| held.clone());
+        let is_agreed = self.committee.origin().is_some_and(|origin| header.height <= origin.height);
+        if certificate.is_none() && !is_agreed {
             return false;
-        };
+        }
         match block.check {
             Check::Valid => {}
             Check::Invalid => {
-                self.halt("a final block came out different when executed here", vec![certificate]);
+                self.halt(
+                    "a final block came out different when executed here",
+                    certificate.into_iter().collect(),
+                );
                 return false;
             }
             Check::Waiting | Check::Asked => return false,
         }
-        self.journal.put(Record::FinalizedAt { height: header.height, certificate: certificate.clone() });
+        if let Some(certificate) = certificate.clone() {
+            self.journal.put(Record::FinalizedAt { height: header.height, certificate });
+        }
         for (abandoned, is_stored) in self.blocks.advance(id) {
             self.abandon(abandoned, is_stored);
         }
-        let commit = Held::Commit { block: id, header: Box::new(header), certificate: Box::new(certificate) };
+        if is_agreed {
+            self.rise_to_origin(&header);
+        }
+        let certificate = certificate.map(Box::new);
+        let commit = Held::Commit { block: id, header: Box::new(header), certificate };
         self.held.push_back(self.journal.hold(commit));
         true
     }

@@ -16,8 +16,7 @@ use crate::message::{AnswerStanding, GuardAnswer, GuardRequest, Message, Vote, q
 use crate::record::Record;
 use crate::safety::Silence;
 
-/// How long a node that cannot prove its store stays silent in one view while the others seem to manage without it,
-/// milliseconds.
+/// How long a node that cannot prove its store is silent in a view while others seem to manage without it, ms.
 const PATIENCE_MS: u64 = 2_000;
 
 /// What the guard is at.
@@ -160,6 +159,7 @@ impl Replica {
     /// Whether this node may vote.
     pub(super) fn duty(&self) -> Duty {
         match (self.guard.phase, self.guard.silence()) {
+            _ if self.is_below_origin() => Duty::Follows,
             (Phase::Observing, _) => Duty::Observes,
             (Phase::Asking, _) => Duty::Asks,
             (Phase::Forgot, _) => Duty::Forgot,
@@ -177,8 +177,9 @@ impl Replica {
         self.obey_guard();
     }
 
-    fn obey_guard(&mut self) {
-        self.safety.set_silence(self.guard.silence(), self.guard.bound);
+    pub(super) fn obey_guard(&mut self) {
+        let silence = if self.is_below_origin() { Silence::All } else { self.guard.silence() };
+        self.safety.set_silence(silence, self.guard.bound);
     }
 
     /// Asks, and judges the answers. Never more than the guard's own state changes here.
@@ -326,6 +327,7 @@ impl Replica {
             asker: request.signer,
             question: sha512_256(&[&question_bytes(&self.committee, request)]),
             standing: match self.guard.phase {
+                _ if self.is_below_origin() => AnswerStanding::Guarded,
                 Phase::Asking => AnswerStanding::Asking,
                 Phase::Observing | Phase::Forgot => AnswerStanding::Guarded,
                 Phase::Patient { .. } | Phase::Voting => AnswerStanding::Voting,
@@ -360,7 +362,9 @@ impl Replica {
         if let Some(proof) = answer.proof.clone() {
             let _ignored = self.on_certificate(proof);
         }
-        let proven = answer.proof.as_ref().map_or(0, Certificate::view).saturating_add(2);
+        // What is final here needs none: at the first start after a rollback there is no certificate.
+        let certified = answer.proof.as_ref().map_or(0, Certificate::view);
+        let proven = certified.max(self.safety.floor()).saturating_add(2);
         if answer.mark > proven {
             return Err(Ignored::Unproven);
         }

@@ -20,6 +20,8 @@ mod check;
 mod decide;
 mod enter;
 mod guard;
+mod origin;
+mod passed;
 mod peers;
 mod propose;
 mod receive;

@@ -1,11 +1,12 @@
 //! Who is there: heartbeats, and the views given up at once because nobody leads them (SPEC 3.5). Nothing here decides
 //! what is final.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger_types::{Signature, ValidatorId};
 
 use super::state::Replica;
+use super::status::Duty;
 use crate::effect::Recipients;
 use crate::ignored::Ignored;
 use crate::message::{Heartbeat, Message};
@@ -14,6 +15,11 @@ use crate::message::{Heartbeat, Message};
 const HEARTBEAT_MS: u64 = 1_000;
 /// Who is not heard for so long counts as gone, milliseconds.
 const SILENCE_MS: u64 = 5_000;
+/// Who asks for so long how far it voted may not find out, milliseconds: longer than nodes of a busy machine take to start
+/// together.
+const DOUBT_MS: u64 = 15_000;
+/// Who has not asked for so long knows it, milliseconds.
+const ASKED_MS: u64 = 3_000;
 /// A peer this many views behind is helped although it may still come along by itself.
 const FAR_BEHIND: u64 = 8;
 
@@ -37,13 +43,24 @@ pub(super) struct Peers {
     heartbeat_at_ms: u64,
     /// One entry per validator at most.
     known: BTreeMap<ValidatorId, PeerStatus>,
+    /// Since when peers ask how far they voted, and when each did so last: one entry per validator at most.
+    asking: BTreeMap<ValidatorId, (u64, u64)>,
     /// Whether a quorum was heard when it was last looked at.
     was_quorum_heard: bool,
+    /// Whether those who vote were a quorum.
+    was_quorum_voting: bool,
 }
 
 impl Peers {
     pub(super) fn new(now_ms: u64) -> Self {
-        Self { started_ms: now_ms, heartbeat_at_ms: now_ms, known: BTreeMap::new(), was_quorum_heard: true }
+        Self {
+            started_ms: now_ms,
+            heartbeat_at_ms: now_ms,
+            known: BTreeMap::new(),
+            asking: BTreeMap::new(),
+            was_quorum_heard: true,
+            was_quorum_voting: true,
+        }
     }
 }
 
@@ -53,6 +70,37 @@ impl Replica {
         if peer != self.own && self.committee.vote_key(peer).is_some() {
             self.peers.known.entry(peer).or_default().heard_ms = self.now.monotonic_ms;
         }
+    }
+
+    /// Whoever asks how far it voted does not vote.
+    pub(super) fn note_asking(&mut self, peer: ValidatorId) {
+        let now_ms = self.now.monotonic_ms;
+        if peer != self.own && self.committee.vote_key(peer).is_some() {
+            let (since_ms, last_ms) = self.peers.asking.entry(peer).or_insert((now_ms, now_ms));
+            if last_ms.saturating_add(ASKED_MS) <= now_ms {
+                *since_ms = now_ms;
+            }
+            *last_ms = now_ms;
+        }
+    }
+
+    /// The validators that are heard and have not known for a while how far they voted.
+    pub fn doubtful(&self) -> impl Iterator<Item = ValidatorId> + '_ {
+        let now_ms = self.now.monotonic_ms;
+        let lasts = move |(since_ms, last_ms): &(u64, u64)| {
+            last_ms.saturating_add(ASKED_MS) > now_ms && since_ms.saturating_add(DOUBT_MS) <= now_ms
+        };
+        let own = matches!(self.duty(), Duty::Forgot | Duty::Observes | Duty::Follows);
+        let is_doubtful = move |id: &ValidatorId| {
+            if *id == self.own { own } else { self.peers.asking.get(id).is_some_and(lasts) }
+        };
+        self.heard().filter(is_doubtful)
+    }
+
+    /// Whether those who are heard and vote are a quorum.
+    pub(super) fn is_quorum_voting(&self) -> bool {
+        let doubtful: BTreeSet<ValidatorId> = self.doubtful().collect();
+        self.committee.quorum().is_met_by(self.heard().filter(|id| !doubtful.contains(id)))
     }
 
     pub(super) fn on_heartbeat(&mut self, from: ValidatorId, heartbeat: &Heartbeat) -> Result<(), Ignored> {
@@ -94,6 +142,16 @@ impl Replica {
         }
         let is_quorum_heard = self.is_quorum_heard();
         let was = std::mem::replace(&mut self.peers.was_quorum_heard, is_quorum_heard);
+        let is_quorum_voting = self.is_quorum_voting();
+        let was_voting = std::mem::replace(&mut self.peers.was_quorum_voting, is_quorum_voting);
+        if is_quorum_heard && was_voting && !is_quorum_voting {
+            let doubtful: Vec<String> = self.doubtful().map(|id| id.to_string()).collect();
+            tracing::error!(
+                own = %self.own,
+                doubtful = doubtful.join(", "),
+                "too many validators do not know how far they voted; if it stays so, only `dgt rollback` on all nodes helps"
+            );
+        }
         if is_quorum_heard && !was {
             // What was guessed of delays while others were away says nothing about now.
             self.timers.on_quorum_back();

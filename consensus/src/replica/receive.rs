@@ -64,7 +64,13 @@ impl Replica {
             Message::Run(run) => return self.on_run(from, *run),
             Message::Heartbeat(heartbeat) => return self.on_heartbeat(from, &heartbeat),
             Message::GuardAnswer(answer) => return self.on_guard_answer(&answer),
-            Message::GuardRequest(request) => return self.on_guard_request(&request),
+            Message::GuardRequest(request) => {
+                // Not what a liar says again in another's name.
+                if request.signer == from {
+                    self.note_asking(from);
+                }
+                return self.on_guard_request(&request);
+            }
             // Own signatures that come from others must all be known here.
             Message::Vote(vote) if vote.signer == self.own => self.check_own_vote(&vote),
             Message::Propose(ref propose) if propose.header.proposer == self.own => {

@@ -12,8 +12,8 @@ use crate::message::{Message, VerifiedMessage};
 pub(super) enum Held {
     /// An own message.
     Message(Box<Message>),
-    /// A decided block, until its finalization is durable.
-    Commit { block: BlockId, header: Box<BlockHeader>, certificate: Box<Certificate> },
+    /// A decided block, until its finalization is durable, or else the floor it raised.
+    Commit { block: BlockId, header: Box<BlockHeader>, certificate: Option<Box<Certificate>> },
 }
 
 impl Held {
@@ -49,7 +49,8 @@ impl Replica {
                 let _ignored = self.on_message(VerifiedMessage::own(*message).into_message());
             }
             Held::Commit { block, header, certificate } => {
-                self.effects.push(Effect::Commit { block, header: *header, certificate: *certificate });
+                let certificate = certificate.map(|certificate| *certificate);
+                self.effects.push(Effect::Commit { block, header: *header, certificate });
             }
         }
     }

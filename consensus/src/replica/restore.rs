@@ -80,6 +80,7 @@ impl Replica {
             views: Views::default(),
             blocks: Blocks::new(Head { id: tip.block, header: tip.header }),
             finalizations: BTreeMap::new(),
+            former: BTreeMap::new(),
             timers: Timers::new(timing, now.monotonic_ms),
             pending_since_ms: None,
             building: Building::Idle,

@@ -41,6 +41,8 @@ pub struct Replica {
     pub(super) blocks: Blocks,
     /// Finalizations by height: the highest, and those whose blocks are not known to be durable.
     pub(super) finalizations: BTreeMap<u64, Certificate>,
+    /// Finalizations by height under ids that the network had before a rollback: they only prove blocks of a run.
+    pub(super) former: BTreeMap<u64, Certificate>,
     pub(super) timers: Timers,
     /// Since when the oldest pending batch waits.
     pub(super) pending_since_ms: Option<u64>,
@@ -92,7 +94,7 @@ impl Replica {
             self.proposal_hold_deadline(),
             self.gather_deadline(),
             self.catch_up_deadline(),
-            self.guard_deadline(),
+            self.guard_deadline_above_origin(),
             self.heartbeat_deadline(),
         ];
         next.into_iter().flatten().min().map(|due| due.max(self.now.monotonic_ms.saturating_add(1)))
@@ -129,7 +131,7 @@ impl Replica {
     fn apply_rules(&mut self) -> bool {
         let rules: [fn(&mut Self) -> bool; 13] = [
             Self::release,
-            Self::keep_guard,
+            Self::guard_above_origin,
             Self::live,
             Self::decide,
             Self::catch_up,

@@ -37,6 +37,8 @@ pub enum Duty {
     Forgot,
     /// It signs nothing in this view or below.
     SilentUpTo(u64),
+    /// It has not the block yet that the network went back to (SPEC 3.15): it catches up, and signs nothing.
+    Follows,
     /// Its vote store is damaged: it follows, and signs nothing until the operator acts.
     Observes,
 }
@@ -66,6 +68,8 @@ pub struct Status {
     pub heard: usize,
     /// Whether these are a quorum: if not, nothing can be decided now.
     pub is_quorum_heard: bool,
+    /// Whether those of them that know how far they voted are a quorum: if not and it lasts, too many lost votes at once.
+    pub is_quorum_voting: bool,
     /// Validators against whom there is proof that they lied.
     pub offenders: usize,
 }
@@ -87,6 +91,7 @@ impl Replica {
             duty: self.duty(),
             heard: self.heard_count(),
             is_quorum_heard: self.is_quorum_heard(),
+            is_quorum_voting: self.is_quorum_voting(),
             offenders: self.evidence.len(),
         }
     }

@@ -39,7 +39,12 @@ impl World {
                 Effect::Persist { id, changes } => self.nodes[node].unsynced.push_back((id, changes)),
                 Effect::Send { to, message } => self.send(node, to, message),
                 Effect::Commit { block, header, certificate } => {
-                    self.commit(node, block, header, certificate);
+                    self.commit(
+                        node,
+                        block,
+                        header,
+                        certificate.expect("no rollback here, so each block has a finalization"),
+                    );
                 }
                 Effect::Abandon { block } => {
                     self.nodes[node].executed.remove(&block);
@@ -112,7 +117,7 @@ impl World {
             }
             let Some(certificate) = &block.certificate else { continue };
             if certificate.certified().candidate().is_some_and(|it| it.block == block.id) {
-                let run = Run { headers, bodies, certificate: certificate.clone() };
+                let run = Run { headers, bodies, certificate: Some(certificate.clone()) };
                 self.send(node, Recipients::One(to), Message::Run(Box::new(run)));
                 return;
             }

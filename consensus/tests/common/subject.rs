@@ -252,7 +252,7 @@ impl Subject {
 
     /// The run of these blocks, final by the last.
     pub fn run(&self, chain: &[BlockHeader]) -> Message {
-        let certificate = self.certificate(Certified::Finalization(candidate(&chain[chain.len() - 1])));
+        let certificate = Some(self.certificate(Certified::Finalization(candidate(&chain[chain.len() - 1]))));
         let bodies = vec![Bytes::from_static(BODY); chain.len().min(consensus::message::RUN_BODIES)];
         Message::Run(Box::new(Run { headers: chain.to_vec(), bodies, certificate }))
     }

@@ -46,8 +46,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: "final blocks that were missed are never asked for",
         patches: &[Patch {
             file: "replica/catch_up.rs",
-            find: "let Some(goal) = self.missed_goal() else {",
-            replace: "let Some(goal) = self.missed_goal().filter(|_| !MUTANT) else {",
+            find: "let Some(sources) = self.who_has_more() else {",
+            replace: "let Some(sources) = self.who_has_more().filter(|_| !MUTANT) else {",
         }],
     },
     Mutant {

@@ -54,8 +54,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: "the kind of a vote is not in what is signed",
         patches: &[Patch {
             file: "committee.rs",
-            find: ".u8(kind).raw(&self.network_id.0)",
-            replace: ".u8(if MUTANT { 0 } else { kind }).raw(&self.network_id.0)",
+            find: ".u8(kind).raw(&network_id.0)",
+            replace: ".u8(if MUTANT { 0 } else { kind }).raw(&network_id.0)",
         }],
     },
     Mutant {
@@ -63,8 +63,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: "the network is not in what is signed",
         patches: &[Patch {
             file: "committee.rs",
-            find: ".raw(&self.network_id.0)",
-            replace: ".raw(&if MUTANT { [0; 32] } else { self.network_id.0 })",
+            find: ".raw(&network_id.0)",
+            replace: ".raw(&if MUTANT { [0; 32] } else { network_id.0 })",
         }],
     },
     Mutant {
@@ -100,15 +100,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         patches: &[
             Patch {
                 file: "message/verify.rs",
-                find: "certificates::check(&run.certificate, committee, verifier)?;",
-                replace: "if !MUTANT { certificates::check(&run.certificate, committee, verifier)?; }",
+                find: "certificates::check_history(certificate, committee, verifier)?;",
+                replace: "if !MUTANT { certificates::check_history(certificate, committee, verifier)?; }",
             },
             Patch {
                 file: "message/verify.rs",
-                find: "let is_final = last.map(Certified::Finalization) ==
-                Some(run.certificate.certified());",
-                replace: "let is_final = MUTANT || last.map(Certified::Finalization) ==
-                Some(run.certificate.certified());",
+                find: "let is_final = last.is_some_and(|last| match &run.certificate {",
+                replace: "let is_final = MUTANT || last.is_some_and(|last| match &run.certificate {",
             },
         ],
     },
