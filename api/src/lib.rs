@@ -29,6 +29,7 @@ mod node;
 mod openapi;
 mod paging;
 mod query;
+pub mod render;
 mod router;
 mod routes;
 mod shapes;

@@ -126,6 +126,8 @@ pub struct Link {
     pub endpoint: String,
     /// Whether the link is up.
     pub is_up: bool,
+    /// Why it is not, in words, if that is known.
+    pub trouble: Option<String>,
 }
 
 /// What went over all links together. A frame holds one message or some batches.
@@ -155,6 +157,8 @@ pub enum Duty {
     Forgot,
     /// It may have voted in the present view and forgotten it, so it is silent there.
     Silent,
+    /// It has not the block yet that its network went back to, and catches up.
+    Follows,
     /// Its vote store is damaged; it signs nothing until the operator acts.
     Observes,
 }

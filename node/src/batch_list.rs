@@ -1,33 +1,8 @@
-//! Batches on their way from node to node: their stored forms, one after the other.
+//! Batches on their way from node to node.
 
-use bytes::Bytes;
-use ledger_types::codec::{Reader, Writer};
+pub(crate) use ledger_types::batch_list::{decode, encode};
 use ledger_types::{Batch, BatchError, BatchId, Verified};
 use rayon::prelude::*;
-
-/// Encodes batches.
-pub(crate) fn encode<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> Bytes {
-    let mut writer = Writer::new();
-    batches.into_iter().for_each(|batch| batch.encode(&mut writer));
-    writer.finish().into()
-}
-
-/// Decodes batches. No signature is checked.
-///
-/// # Errors
-/// When the bytes are not batches, or one breaks a structural rule.
-pub(crate) fn decode(bytes: Bytes) -> Result<Vec<Batch>, BatchError> {
-    let len = bytes.len();
-    let mut reader = Reader::new(bytes);
-    let (mut batches, mut read) = (Vec::new(), 0);
-    while read < len {
-        let batch = Batch::decode(&mut reader)?;
-        read += batch.encoded_len();
-        batches.push(batch);
-    }
-    reader.finish()?;
-    Ok(batches)
-}
 
 /// Verifies every signature, on all cores.
 ///

@@ -1,13 +1,12 @@
-//! The batches that clients gave to this node go to all others: at once, and again to who was away.
+//! The batches that clients gave to this node go to all others at once; what stays pending is said again.
 
-use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use consensus::Recipients;
 use ledger::Pool;
-use ledger_types::limits::{BATCHES_PER_LIST, POOL_BATCHES};
-use ledger_types::{Batch, BatchId, ValidatorId, Verified};
+use ledger_types::limits::BATCHES_PER_LIST;
+use ledger_types::{Batch, Verified};
 use parking_lot::Mutex;
 
 use crate::batch_list;
@@ -15,8 +14,6 @@ use crate::network::{Links, Way};
 
 /// Bytes of batches in one frame; a larger batch has a frame of its own.
 const FRAME_BYTES: usize = 1 << 20;
-/// Bytes of pending batches after which a peer whose link comes up gets no more.
-const RESENT_BYTES: usize = 4 << 20;
 
 /// How long a batch is pending before it is sent again, and how often, milliseconds.
 const REPEAT_MS: u64 = 2_000;
@@ -30,39 +27,29 @@ pub(crate) struct Broadcast {
     pool: Arc<Pool>,
     /// When pending batches were last sent again.
     repeated_ms: Mutex<u64>,
-    /// What clients gave, by arrival; decided ones leave when it has grown.
-    given: Mutex<VecDeque<BatchId>>,
 }
+
+/// Batches that are ready to be sent.
+pub(crate) struct Prepared(Vec<Bytes>);
 
 impl Broadcast {
     /// For the batches of a pool.
     pub(crate) fn new(links: Links, pool: Arc<Pool>) -> Self {
         let has_peers = !links.states().is_empty();
-        Self { links, has_peers, pool, repeated_ms: Mutex::default(), given: Mutex::default() }
+        Self { links, has_peers, pool, repeated_ms: Mutex::default() }
     }
 
     /// What has to be sent of batches that are about to be admitted.
     pub(crate) fn prepare(&self, batches: &[Verified<Batch>]) -> Prepared {
         let frames = if self.has_peers { frames(batches.iter().map(|batch| &**batch)) } else { Vec::new() };
-        Prepared { ids: batches.iter().map(|batch| batch.id).collect(), frames }
+        Prepared(frames)
     }
 
-    /// Sends admitted batches to all peers, and remembers them for those that are away.
+    /// Sends admitted batches to all peers that are linked. Who is away asks for them when a block names them, or gets
+    /// them by [`Self::repeat`].
     pub(crate) fn send(&self, prepared: Prepared) {
-        if !self.has_peers {
-            return;
-        }
-        // Remembered first: whoever links up in between gets them twice rather than never.
-        self.remember(prepared.ids);
-        for frame in prepared.frames {
+        for frame in prepared.0 {
             self.links.put(Recipients::Others, Way::Batches, &frame);
-        }
-    }
-
-    /// Sends a peer the oldest batches that clients gave to this node and that are pending.
-    pub(crate) fn resend(&self, peer: ValidatorId) {
-        for frame in frames(self.oldest_pending().iter().map(|batch| &***batch)) {
-            self.links.put(Recipients::One(peer), Way::Batches, &frame);
         }
     }
 
@@ -80,34 +67,6 @@ impl Broadcast {
             self.links.put(Recipients::Others, Way::Batches, &frame);
         }
     }
-
-    fn oldest_pending(&self) -> Vec<Arc<Verified<Batch>>> {
-        let given = self.given.lock();
-        let pending = given.iter().filter_map(|id| self.pool.get(id));
-        pending
-            .scan(0, |bytes, batch| {
-                let is_within = *bytes < RESENT_BYTES;
-                *bytes += batch.encoded_len();
-                is_within.then_some(batch)
-            })
-            .collect()
-    }
-
-    fn remember(&self, ids: Vec<BatchId>) {
-        let mut given = self.given.lock();
-        given.extend(ids);
-        // The pool holds half as many at most, so this is seldom.
-        if given.len() > 2 * POOL_BATCHES {
-            let mut seen = BTreeSet::new();
-            given.retain(|id| self.pool.contains(id) && seen.insert(*id));
-        }
-    }
-}
-
-/// Batches that are ready to be sent.
-pub(crate) struct Prepared {
-    ids: Vec<BatchId>,
-    frames: Vec<Bytes>,
 }
 
 /// Frames of these batches, in order.
@@ -135,10 +94,9 @@ mod tests {
     use std::sync::Arc;
 
     use ledger::{Pool, Source};
-    use ledger_types::limits::POOL_BATCHES;
     use ledger_types::{Batch, BatchId, Verified};
 
-    use super::{Broadcast, FRAME_BYTES, REPEAT_MS, RESENT_BYTES, frames};
+    use super::{Broadcast, FRAME_BYTES, REPEAT_MS, frames};
     use crate::batch_list;
     use crate::network::{Links, Way};
     use crate::testing::{batch, large_batch, ledger, network, validator};
@@ -164,22 +122,6 @@ mod tests {
     }
 
     #[test]
-    fn who_was_away_gets_what_clients_gave_here_and_is_pending() {
-        let directory = tempfile::tempdir().unwrap();
-        let (ledger, pool) = (ledger(directory.path(), &network(4)), Arc::new(Pool::new()));
-        let broadcast = Broadcast { has_peers: true, ..Broadcast::new(Links::none(), pool.clone()) };
-        let given: Vec<_> = (0..4).map(batch).collect();
-        let from_a_peer = batch(10);
-        pool.admit(given.iter().cloned().chain([from_a_peer]).collect(), Source::Client, &ledger.reader(), 0)
-            .unwrap();
-        broadcast.send(broadcast.prepare(&given));
-        let pending = || broadcast.oldest_pending().iter().map(|batch| batch.id).collect::<Vec<_>>();
-        assert_eq!(pending(), ids(&given));
-        pool.remove(&[given[1].id]);
-        assert_eq!(pending(), ids([&given[0], &given[2], &given[3]]));
-    }
-
-    #[test]
     fn what_is_pending_for_long_is_sent_again_now_and_then() {
         let directory = tempfile::tempdir().unwrap();
         let (ledger, pool) = (ledger(directory.path(), &network(4)), Arc::new(Pool::new()));
@@ -200,22 +142,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_again_and_what_is_remembered_is_bounded() {
+    fn what_is_sent_again_is_one_frame_of_the_oldest() {
         let directory = tempfile::tempdir().unwrap();
         let (ledger, pool) = (ledger(directory.path(), &network(4)), Arc::new(Pool::new()));
-        let broadcast = Broadcast { has_peers: true, ..Broadcast::new(Links::none(), pool.clone()) };
+        let links = Links::to([validator(2)]);
+        let broadcast = Broadcast::new(links.clone(), pool.clone());
         let given: Vec<_> = (0..14).map(|number| large_batch(number, 90)).collect();
-        let (each, all) =
-            (given[0].encoded_len(), given.iter().map(|batch| batch.encoded_len()).sum::<usize>());
-        assert!(all > RESENT_BYTES + each, "{all} bytes");
-        pool.admit(given.clone(), Source::Client, &ledger.reader(), 0).unwrap();
-        broadcast.send(broadcast.prepare(&given));
-        let resent: usize = broadcast.oldest_pending().iter().map(|batch| batch.encoded_len()).sum();
-        assert!((RESENT_BYTES..RESENT_BYTES + each).contains(&resent), "{resent} bytes");
-        // One client that gives the same batches again and again.
-        for _ in 0..2 * POOL_BATCHES {
-            broadcast.remember(vec![given[0].id, given[1].id]);
-        }
-        assert!(broadcast.given.lock().len() <= 2 * POOL_BATCHES + 2);
+        assert!(given.iter().map(|batch| batch.encoded_len()).sum::<usize>() > 4 * FRAME_BYTES);
+        pool.admit(given, Source::Client, &ledger.reader(), 0).unwrap();
+        broadcast.repeat(REPEAT_MS);
+        assert_eq!(links.waiting(validator(2), Way::Batches), 1);
     }
 }

@@ -7,11 +7,13 @@ mod cli;
 mod clock;
 mod config;
 mod engine;
+mod file_check;
 mod home;
 mod intake;
 mod keys;
 mod log;
 mod network;
+mod network_file;
 mod peers;
 mod status;
 #[cfg(test)]

@@ -34,6 +34,12 @@ pub(crate) fn network_config(
     let Some(address) = settings.network else {
         bail!("network.address is not set: a network of {count} validators needs IP:PORT to listen at");
     };
+    let transport = settings.transport;
+    if !transport.is_built() {
+        bail!(
+            "network.transport is {transport}, and this dgt was built without it (the cargo feature {transport})"
+        );
+    }
     let expected = topology.validator(own).map(|validator| PublicKey::Ed25519(validator.net_key.0));
     if expected != Some(net_key.public_key()) {
         bail!("the net key is not that of {own} in the network's topology");
@@ -51,13 +57,13 @@ pub(crate) fn network_config(
         bail!("network.peers has no address of {}", names(lacking.into_iter()));
     }
     let believed = faulty(count) + 1;
-    Ok(Some(Config { network_id: genesis.network_id, net_key, address, peers, believed }))
+    Ok(Some(Config { network_id: genesis.lineage.current(), net_key, transport, address, peers, believed }))
 }
 
 /// Where others reach this node: by its network address, or in a network of one by the API's.
 pub(crate) fn endpoint(settings: &Settings, api: SocketAddr) -> String {
     let own = settings.network.unwrap_or(api).to_string();
-    format!("tcp://{}", settings.advertise.as_ref().unwrap_or(&own))
+    settings.transport.endpoint(settings.advertise.as_ref().unwrap_or(&own))
 }
 
 fn names(ids: impl Iterator<Item = ValidatorId>) -> String {
@@ -70,6 +76,7 @@ mod tests {
 
     use super::{endpoint, network_config};
     use crate::config::Settings;
+    use crate::network::Transport;
     use crate::testing::{key, network, validator};
 
     fn settings(nodes: &[u16]) -> Settings {
@@ -109,6 +116,16 @@ mod tests {
     }
 
     #[test]
+    fn a_transport_that_is_not_built_in_is_refused() {
+        let over_quic = Settings { transport: Transport::Quic, ..settings(&[2, 3]) };
+        let made = network_config(&over_quic, &network(3), validator(1), key(101));
+        match cfg!(feature = "quic") {
+            true => assert_eq!(made.unwrap().unwrap().transport, Transport::Quic),
+            false => assert!(made.unwrap_err().to_string().contains("the cargo feature quic")),
+        }
+    }
+
+    #[test]
     fn a_network_of_one_needs_nothing() {
         assert!(network_config(&Settings::default(), &network(1), validator(1), key(101)).unwrap().is_none());
         assert!(refusal(&settings(&[2]), 1).contains("c1-2"), "a peer that cannot be");
@@ -119,6 +136,8 @@ mod tests {
         let api = "127.0.0.1:8108".parse().unwrap();
         assert_eq!(endpoint(&Settings::default(), api), "tcp://127.0.0.1:8108");
         assert_eq!(endpoint(&settings(&[]), api), "tcp://10.0.0.1:8101");
+        let over_quic = Settings { transport: Transport::Quic, ..settings(&[]) };
+        assert_eq!(endpoint(&over_quic, api), "quic://10.0.0.1:8101");
         let behind = Settings { advertise: Some("a.example:1".to_owned()), ..settings(&[]) };
         assert_eq!(endpoint(&behind, api), "tcp://a.example:1");
     }

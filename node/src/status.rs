@@ -50,8 +50,9 @@ impl StatusSource for EngineStatus {
         };
         let link = |link: LinkState| Link {
             validator: link.peer,
-            endpoint: format!("tcp://{}", link.address),
+            endpoint: link.endpoint,
             is_up: link.is_up,
+            trouble: link.trouble.map(|trouble| trouble.to_string()),
         };
         NodeStatus {
             links: self.links.states().into_iter().map(link).collect(),
@@ -67,6 +68,7 @@ impl StatusSource for EngineStatus {
                 consensus::Duty::Asks => Duty::Asks,
                 consensus::Duty::Forgot => Duty::Forgot,
                 consensus::Duty::SilentUpTo(_) => Duty::Silent,
+                consensus::Duty::Follows => Duty::Follows,
                 consensus::Duty::Observes => Duty::Observes,
             },
             heard: status.heard,
@@ -76,7 +78,7 @@ impl StatusSource for EngineStatus {
     }
 
     fn fault(&self) -> Option<String> {
-        self.engine.refusal()
+        self.engine.refusal().or_else(|| self.engine.too_many_forgot())
     }
 
     fn not_ready(&self) -> Option<String> {

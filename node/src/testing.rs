@@ -49,13 +49,13 @@ pub(crate) fn network(validators: u8) -> Genesis {
 
 /// The ledger of a node of that network.
 pub(crate) fn ledger(directory: &Path, network: &Genesis) -> Arc<Ledger> {
-    Arc::new(open_ledger(directory, network, MAP_BYTES, false).unwrap())
+    Arc::new(open_ledger(directory, network, MAP_BYTES, false, u64::MAX).unwrap())
 }
 
 /// The committee of a ledger's network.
 pub(crate) fn committee(ledger: &Ledger, network: &Genesis) -> Arc<Committee> {
     let genesis = ledger.reader().block_id(0).unwrap().unwrap();
-    Arc::new(Committee::new(network.network_id, 0, network.topology.clone(), &genesis))
+    Arc::new(Committee::new(network.lineage.clone(), 0, network.topology.clone(), &genesis))
 }
 
 fn of_payload(verb: Verb, number: u32, nonce: String) -> Verified<Batch> {

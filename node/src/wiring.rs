@@ -23,11 +23,14 @@ use crate::broadcast::Broadcast;
 use crate::clock::{self, Clock};
 use crate::config::Settings;
 use crate::engine::{Engine, Parts, PeerInbox};
+use crate::file_check::FileCheck;
 use crate::home::Home;
 use crate::intake::Intake;
 use crate::keys::KeyFiles;
 use crate::log::LogLevel;
 use crate::network::{self, Links};
+use crate::network_file::network_file;
+pub(crate) use crate::network_file::{read_network, write_whole};
 use crate::peers::{endpoint, network_config};
 use crate::status::{Certificates, EngineStatus};
 
@@ -87,7 +90,7 @@ impl Node {
         let key_lock = FileLock::take(&home.vote_lock())?;
         let (vote_key, is_new) = node_key(&home, "vote")?;
         let (net_key, _) = node_key(&home, "net")?;
-        let network = network_file(&home, settings)?;
+        let network = network_file(&home, settings.network.as_deref())?;
         let genesis = network.genesis()?;
         let own = genesis.topology.find(&VoteKey(ed25519(&vote_key)?)).with_context(|| {
             format!("the vote key in {} is not in the network's topology", home.keys().display())
@@ -96,7 +99,8 @@ impl Node {
         let tls = tls_of(settings)?;
         // Before the ledger: a port that is taken is found out in no time.
         let (listener, admin) = (listen(settings.own.api)?, listen(settings.own.admin)?);
-        let ledger = open_ledger(&home.data(), &genesis, settings.own.map_gib << 30, settings.rebuild)?;
+        let (map_bytes, check_bytes) = (settings.own.map_gib << 30, settings.own.check_bytes());
+        let ledger = open_ledger(&home.data(), &genesis, map_bytes, settings.rebuild, check_bytes)?;
         let timing = timing_of(&ledger)?;
         Ok(Self {
             home,
@@ -137,6 +141,7 @@ impl Node {
         let engine = Engine::start(Parts {
             ledger: ledger.clone(),
             pool: pool.clone(),
+            lineage: self.genesis.lineage.clone(),
             topology: self.genesis.topology.clone(),
             own: self.own,
             vote_key: self.vote_key,
@@ -151,10 +156,11 @@ impl Node {
             engine.stop();
             return Err(fault);
         }
+        let checking = FileCheck::start(ledger.clone(), self.settings.check_bytes(), engine.handle())?;
         let network = network.map(|network| {
             let _runtime = runtime.enter();
             let (engine, reader) = (engine.handle(), ledger.reader());
-            network.start(PeerInbox::new(engine, pool.clone(), reader, broadcast.clone(), clock))
+            network.start(PeerInbox::new(engine, pool.clone(), reader, clock))
         });
         let api = listener.local_addr()?;
         let state = ApiState {
@@ -173,7 +179,7 @@ impl Node {
             description: Arc::new(NodeDescription {
                 endpoint: endpoint(&self.settings, api),
                 name: self.own.to_string(),
-                network_id: self.genesis.network_id,
+                network_id: self.genesis.lineage.current(),
                 topology: self.genesis.topology.clone(),
                 families: txfamilies::registry().describe_all(),
             }),
@@ -207,6 +213,7 @@ impl Node {
         }
         // Requests that still read the ledger end before it is closed.
         drop(runtime);
+        checking.stop();
         let fault = engine.handle().fault();
         engine.stop();
         drop(ledger);
@@ -305,13 +312,15 @@ pub(crate) fn open_ledger(
     genesis: &Genesis,
     map_bytes: usize,
     rebuild: bool,
+    check_bytes: u64,
 ) -> Result<Ledger> {
     let ledger = Ledger::open(&OpenOptions {
         directory: directory.to_owned(),
         map_bytes,
         rebuild,
+        check_bytes,
         genesis: GenesisBlock {
-            network_id: genesis.network_id,
+            lineage: genesis.lineage.clone(),
             cfg_hash: genesis.cfg_hash,
             time_ms: genesis.time_ms,
             batches: genesis.batches.clone(),
@@ -347,41 +356,4 @@ pub(crate) fn ed25519(key: &PrivateKey) -> Result<[u8; 32]> {
         PublicKey::Ed25519(bytes) => Ok(bytes),
         PublicKey::Secp256k1(_) => bail!("a node's keys are ed25519 keys"),
     }
-}
-
-/// The network file in the node's folder; on the first start the given one is copied there, or that of a network of one
-/// is made.
-fn network_file(home: &Home, settings: &NodeSettings) -> Result<NetworkFile> {
-    let path = home.network_file();
-    let given = settings.network.as_deref().map(read_network).transpose()?;
-    if path.exists() {
-        let stored = read_network(&path)?;
-        if let Some(given) = given.filter(|given| given.network_id() != stored.network_id()) {
-            let (given, stored) = (given.network_id(), stored.network_id());
-            bail!("{} is of network {stored}, the one given is of {given}", path.display());
-        }
-        return Ok(stored);
-    }
-    let network = match given {
-        Some(given) => given,
-        None => lone_network(home, Vec::new(), 1)?,
-    };
-    write_whole(&path, &network.to_toml())?;
-    Ok(network)
-}
-
-pub(crate) fn read_network(path: &Path) -> Result<NetworkFile> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    NetworkFile::parse(&text).with_context(|| format!("{}", path.display()))
-}
-
-/// Writes a file whole or not at all.
-pub(crate) fn write_whole(path: &Path, text: &str) -> Result<()> {
-    let new = path.with_extension("new");
-    let write = || {
-        std::fs::write(&new, text)?;
-        std::fs::File::open(&new)?.sync_all()?;
-        std::fs::rename(&new, path)
-    };
-    write().with_context(|| format!("writing {}", path.display()))
 }

@@ -161,11 +161,12 @@ fn node() -> Vec<(&'static str, Value)> {
                 "catching_up": json!({"oneOf": [{"type": "null"}, object(json!({
                     "blocks_per_second": {"type": "integer"}, "remaining_seconds": nullable("integer"),
                 }))]}),
-                "duty": {"type": "string", "enum": ["votes", "asks", "forgot", "silent", "observes"]},
-                "final_height": number(), "head": id(), "heard": {"type": "integer"}, "height": number(),
+                "duty": {"type": "string", "enum": ["votes", "asks", "forgot", "silent", "follows", "observes"]},
+                "fault": nullable("string"), "final_height": number(), "head": id(), "heard": {"type": "integer"}, "height": number(),
                 "is_quorum_heard": {"type": "boolean"}, "lag": number(), "leader": text(),
                 "links": array(object(json!({
-                    "endpoint": text(), "is_up": {"type": "boolean"}, "validator": text(),
+                    "endpoint": text(), "is_up": {"type": "boolean"}, "trouble": nullable("string"),
+                    "validator": text(),
                 }))),
                 "name": text(), "network_id": hash(),
                 "offenders": array(object(json!({"validator": text(), "view": number()}))),

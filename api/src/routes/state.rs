@@ -69,7 +69,7 @@ pub(crate) async fn fetch(State(shared): State<Arc<Shared>>, call: Call) -> ApiR
     if call.query.asks_for("proof") {
         return proofs::of_state(shared, call, address, pin).await;
     }
-    let value = shared.api.reader.state(&address, pin.height)?.ok_or(ErrorKind::StateNotFound)?;
+    let value = shared.api.reader.proven_state(&address, pin.height)?.ok_or(ErrorKind::StateNotFound)?;
     let link = call.link(&[("head", &pin.id.to_string())]);
     Ok(Envelope::data(Base64(value)).head(pin.id).link(link).ok())
 }

@@ -25,7 +25,12 @@ pub(crate) async fn status(State(shared): State<Arc<Shared>>, call: Call) -> Api
     let status = shared.api.status.status();
     let shape = StatusShape {
         endpoint: &shared.api.description.endpoint,
-        node: NodeShape::of(&status, shared.api.reader.head(), &shared.api.description),
+        node: NodeShape::of(
+            &status,
+            shared.api.status.fault(),
+            shared.api.reader.head(),
+            &shared.api.description,
+        ),
         peers: status.peers().map(|endpoint| PeerShape { endpoint }).collect(),
     };
     Ok(Envelope::data(shape).link(call.link(&[])).ok())
@@ -43,6 +48,8 @@ struct StatusShape<'a> {
 struct NodeShape<'a> {
     catching_up: Option<CatchingUp>,
     duty: Duty,
+    /// Why the node does not take part, if so.
+    fault: Option<String>,
     final_height: String,
     head: BlockId,
     heard: usize,
@@ -62,10 +69,16 @@ struct NodeShape<'a> {
 }
 
 impl<'a> NodeShape<'a> {
-    fn of(status: &'a NodeStatus, head: Head, description: &'a NodeDescription) -> Self {
+    fn of(
+        status: &'a NodeStatus,
+        fault: Option<String>,
+        head: Head,
+        description: &'a NodeDescription,
+    ) -> Self {
         Self {
             catching_up: status.catching_up,
             duty: status.duty,
+            fault,
             final_height: status.final_height.max(head.height).to_string(),
             head: head.id,
             heard: status.heard,
@@ -90,12 +103,18 @@ impl<'a> NodeShape<'a> {
 struct LinkShape<'a> {
     endpoint: &'a str,
     is_up: bool,
+    trouble: Option<&'a str>,
     validator: String,
 }
 
 impl<'a> LinkShape<'a> {
     fn of(link: &'a Link) -> Self {
-        Self { endpoint: &link.endpoint, is_up: link.is_up, validator: link.validator.to_string() }
+        Self {
+            endpoint: &link.endpoint,
+            is_up: link.is_up,
+            trouble: link.trouble.as_deref(),
+            validator: link.validator.to_string(),
+        }
     }
 }
 

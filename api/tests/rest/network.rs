@@ -37,6 +37,7 @@ async fn linked_node() -> Node {
         validator: ValidatorId { cluster, node: at },
         endpoint: format!("tcp://10.0.{cluster}.{at}:8101"),
         is_up,
+        trouble: (!is_up).then(|| "it hangs up".to_owned()),
     };
     {
         let mut status = node.engine.status.lock();
@@ -52,7 +53,10 @@ async fn the_status_tells_the_links_the_leader_and_the_lag() {
     let node = linked_node().await;
     node.commit();
     let data = node.get("/status").await.json()["data"].clone();
-    let link = |validator: &str, endpoint: &str, is_up: bool| json!({"endpoint": endpoint, "is_up": is_up, "validator": validator});
+    let link = |validator: &str, endpoint: &str, is_up: bool| {
+        let trouble = (!is_up).then_some("it hangs up");
+        json!({"endpoint": endpoint, "is_up": is_up, "trouble": trouble, "validator": validator})
+    };
     let links = [
         link("c1-2", "tcp://10.0.0.1:8101", true),
         link("c2-1", "tcp://10.0.1.0:8101", false),

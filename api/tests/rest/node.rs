@@ -327,7 +327,7 @@ fn topology(sizes: &[u8]) -> Topology {
 
 fn open(directory: &tempfile::TempDir, topology: &Topology) -> Ledger {
     let genesis = GenesisBlock {
-        network_id: NetworkId([9; 32]),
+        lineage: NetworkId([9; 32]).into(),
         cfg_hash: topology.cfg_hash(),
         time_ms: 1,
         batches: Vec::new(),
@@ -336,6 +336,7 @@ fn open(directory: &tempfile::TempDir, topology: &Topology) -> Ledger {
         directory: directory.path().to_owned(),
         map_bytes: 64 << 20,
         rebuild: false,
+        check_bytes: u64::MAX,
         genesis,
         registry: Arc::new(Families),
     })

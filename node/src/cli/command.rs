@@ -7,8 +7,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use super::output::Stdout;
 use super::proof::{VerifyCertificate, VerifyProof};
 use super::{
-    batch, bgt, block, completions, config, digest, genesis, init, keygen, peer, receipt, settings, start,
-    state, status, testnet, topology, transaction, verify,
+    backup, batch, bgt, block, completions, config, digest, dumps, export, genesis, init, keygen, mdb, peer,
+    receipt, rollback, settings, start, state, status, testnet, topology, transaction, verify,
 };
 
 /// A permissioned blockchain ledger node.
@@ -58,8 +58,23 @@ enum Command {
     Bgt(bgt::Bgt),
     /// Print the record digest of each file of a stopped node, for comparison between nodes and backups.
     Digest(digest::Digest),
+    /// Write the records of an LMDB file as text, exactly as `mdb_dump -n` does.
+    Dump(dumps::Dump),
+    /// Make an LMDB file from a dump: all of it, or nothing.
+    Load(dumps::Load),
+    /// Make, check and bring back backup sets: all four files of a stopped node, of one moment.
+    #[command(subcommand)]
+    Backup(backup::Backup),
+    /// Write what a ledger holds as JSON lines or CSV, from a stopped node's files or a running node.
+    Export(export::Export),
+    /// The stock LMDB tools mdb_dump, mdb_load, mdb_stat and mdb_copy, with their options; the binary is also
+    /// one of them when it is called by that name.
+    #[command(subcommand)]
+    Mdb(mdb::Mdb),
     /// Check the chain on disk of a stopped node.
     Verify(verify::Verify),
+    /// Take a stopped node back to a block that all members agreed on, under a new network id.
+    Rollback(rollback::Rollback),
     /// Check, without any node, that a block is final: what /blocks/{id}/certificate answered.
     VerifyCertificate(VerifyCertificate),
     /// Check, without any node, a proof of a state value, its absence, a transaction or a receipt.
@@ -76,10 +91,15 @@ enum Command {
 
 /// Runs the command that was given. Exit codes: 0 done, 1 failed, 2 wrong use.
 pub(crate) fn run() -> ExitCode {
-    // Wrong use, --help and --version end here, with their own exit codes.
-    let cli = Cli::parse();
+    let mut words = std::env::args_os();
+    let program = words.next().unwrap_or_default();
+    let command = match mdb::Mdb::named(&program, words.collect()) {
+        Some(tool) => Command::Mdb(tool),
+        // Wrong use, --help and --version end here, with their own exit codes.
+        None => Cli::parse().command,
+    };
     let mut out = Stdout::new();
-    let done = execute(cli.command, &mut out).and_then(|()| Ok(out.flush()?));
+    let done = execute(command, &mut out).and_then(|()| Ok(out.flush()?));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) if out.is_closed() => ExitCode::SUCCESS,
@@ -110,7 +130,13 @@ fn execute(command: Command, out: &mut dyn Write) -> Result<()> {
         Command::Status(status) => status.run(out),
         Command::Bgt(bgt) => bgt.run(out),
         Command::Digest(digest) => digest.run(out),
+        Command::Dump(dump) => dump.run(out),
+        Command::Load(load) => load.run(out),
+        Command::Backup(backup) => backup.run(out),
+        Command::Export(export) => export.run(out),
+        Command::Mdb(mdb) => mdb.run(out),
         Command::Verify(verify) => verify.run(out),
+        Command::Rollback(rollback) => rollback.run(out),
         Command::VerifyCertificate(verify) => verify.run(out),
         Command::VerifyProof(verify) => verify.run(out),
         Command::Healthcheck(healthcheck) => healthcheck.run(out),

@@ -8,6 +8,8 @@ use clap::Args;
 use ledger::backup::digest;
 use ledger::store::{FileKind, FileLock};
 
+use super::dumps::lock_to_read;
+
 /// Arguments of `dgt digest`.
 #[derive(Debug, Args)]
 pub(super) struct Digest {
@@ -23,8 +25,7 @@ impl Digest {
         };
         for path in paths {
             if path.is_file() {
-                let lock = path.with_file_name("node.lock");
-                let _lock = lock.exists().then(|| FileLock::take(&lock)).transpose()?;
+                let _lock = lock_to_read(&path)?;
                 print(out, &path)?;
                 continue;
             }

@@ -77,7 +77,13 @@ fn show(out: &mut dyn Write, network: &NetworkFile) -> Result<()> {
     let genesis = network.genesis()?;
     let head = execute_block_0(&genesis)?;
     writeln!(out, "name        {}", network.name())?;
-    writeln!(out, "network     {}", genesis.network_id)?;
+    writeln!(out, "network     {}", genesis.lineage.current())?;
+    if !genesis.lineage.rollbacks().is_empty() {
+        writeln!(out, "first id    {}", genesis.lineage.first())?;
+    }
+    for (rollback, id) in genesis.lineage.rollbacks() {
+        writeln!(out, "rollback    to height {}, block {}: network {id}", rollback.height, rollback.block)?;
+    }
     writeln!(out, "committee   {}", genesis.cfg_hash)?;
     writeln!(out, "block 0     {}", head.id)?;
     writeln!(out, "state root  {}", head.state_root)?;
@@ -90,6 +96,6 @@ fn show(out: &mut dyn Write, network: &NetworkFile) -> Result<()> {
 /// Makes block 0 of a network, in a folder that is gone afterwards.
 pub(super) fn execute_block_0(genesis: &genesis::Genesis) -> Result<Head> {
     let folder = tempfile::tempdir().context("a temporary folder to execute block 0 in")?;
-    let ledger = wiring::open_ledger(folder.path(), genesis, 1 << 30, false)?;
+    let ledger = wiring::open_ledger(folder.path(), genesis, 1 << 30, false, u64::MAX)?;
     Ok(ledger.head())
 }

@@ -4,6 +4,7 @@
 //! codes. A reader that goes away, as `head` does, ends a command without a word.
 #![allow(clippy::print_stderr, reason = "this is where dgt speaks to people")]
 
+mod backup;
 mod batch;
 mod bgt;
 mod block;
@@ -12,16 +13,22 @@ mod command;
 mod completions;
 mod config;
 mod digest;
+mod dumps;
+mod export;
 mod genesis;
 mod init;
 mod item;
 mod keygen;
+mod mdb;
 mod node_flags;
 mod output;
 mod pages;
 mod peer;
+mod place;
+mod progress;
 mod proof;
 mod receipt;
+mod rollback;
 mod settings;
 mod start;
 mod state;

@@ -26,6 +26,18 @@ pub(super) struct Window {
     head: Option<String>,
 }
 
+impl Window {
+    /// So many items at most from a position on, last things first or for blocks the first ones, as of a block.
+    pub(super) fn reversed(start: Option<String>, limit: Option<u64>, head: String) -> Self {
+        Self { start, limit, reverse: true, head: Some(head) }
+    }
+
+    /// All items as of a block.
+    pub(super) fn at(head: String) -> Self {
+        Self { head: Some(head), ..Self::default() }
+    }
+}
+
 /// Where a list ended.
 pub(super) struct End {
     /// The block that it was read at.

@@ -14,6 +14,7 @@ const COLUMNS: &[Column] = &[
     Column { key: "validator", heading: "VALIDATOR" },
     Column { key: "endpoint", heading: "ENDPOINT" },
     Column { key: "state", heading: "STATE" },
+    Column { key: "trouble", heading: "WHY" },
 ];
 
 /// Arguments of `dgt peer`.
@@ -65,7 +66,9 @@ pub(super) fn print_links(out: &mut dyn Write, status: &Value) -> Result<()> {
 
 fn row(link: &Value) -> Result<Row> {
     let state = if link["is_up"].as_bool().unwrap_or_default() { "up" } else { "down" };
-    Ok(vec![cell_at(link, "/validator")?, cell_at(link, "/endpoint")?, Cell::Text(state.to_owned())])
+    let why = link["trouble"].as_str().unwrap_or_default();
+    let cells = [state, why].map(|text| Cell::Text(text.to_owned()));
+    Ok([cell_at(link, "/validator")?, cell_at(link, "/endpoint")?].into_iter().chain(cells).collect())
 }
 
 #[cfg(test)]
@@ -77,14 +80,15 @@ mod tests {
     #[test]
     fn every_validator_has_a_line() {
         let link = |validator: &str, endpoint: &str, is_up| json!({"endpoint": endpoint, "is_up": is_up, "validator": validator});
-        let links =
+        let mut links =
             [link("c1-2", "tcp://127.0.0.1:8102", true), link("c2-1", "tcp://node.example:8201", false)];
+        links[1]["trouble"] = "it refuses".into();
         let mut out = Vec::new();
         print_links(&mut out, &json!({"node": {"links": links}})).unwrap();
         let expected = "\
-VALIDATOR  ENDPOINT                 STATE
+VALIDATOR  ENDPOINT                 STATE  WHY
 c1-2       tcp://127.0.0.1:8102     up
-c2-1       tcp://node.example:8201  down
+c2-1       tcp://node.example:8201  down   it refuses
 ";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }

@@ -53,7 +53,7 @@ fn greet(out: &mut dyn Write, started: &Started<'_>) -> std::io::Result<()> {
     let Started { home, genesis, own, api, scheme, height, is_new } = started;
     let new = if *is_new { " (new keys and a new network of one)" } else { "" };
     writeln!(out, "dgt {} node {own}{new}", env!("CARGO_PKG_VERSION"))?;
-    writeln!(out, "  network  {}", genesis.network_id)?;
+    writeln!(out, "  network  {}", genesis.lineage.current())?;
     writeln!(out, "  height   {height}")?;
     writeln!(out, "  keys     {}", home.keys().display())?;
     writeln!(out, "  data     {}", home.data().display())?;

@@ -50,7 +50,8 @@ fn print_status(out: &mut dyn Write, status: &Value) -> Result<()> {
         ("pool", format!("{} batches", count("pool_batches"))),
         ("offenders", offenders(node)?),
     ];
-    for (name, line) in lines {
+    let fault = node["fault"].as_str().map(|fault| ("fault", fault.to_owned()));
+    for (name, line) in lines.into_iter().chain(fault) {
         writeln!(out, "{name:<9}  {}", printable(&line))?;
     }
     if all > 1 {
@@ -135,7 +136,7 @@ quorum     not reached: 1 of 2 heard, 2 must vote
 pool       4 batches
 offenders  c1-2 in view 3
 
-VALIDATOR  ENDPOINT              STATE
+VALIDATOR  ENDPOINT              STATE  WHY
 c1-2       tcp://127.0.0.1:8102  down
 ";
         assert_eq!(printed(&status()), expected);
@@ -149,10 +150,12 @@ c1-2       tcp://127.0.0.1:8102  down
         node["is_quorum_heard"] = json!(true);
         node["offenders"] = json!([]);
         node["name"] = json!("\u{1b}[2J");
+        node["fault"] = json!("no room");
         let printed = printed(&status);
         assert!(printed.starts_with("node       \\u{1b}[2J at tcp:"), "{printed}");
         assert!(
-            printed.contains("\nquorum     reached: ") && printed.ends_with("\noffenders  none\n"),
+            printed.contains("\nquorum     reached: ")
+                && printed.ends_with("\noffenders  none\nfault      no room\n"),
             "{printed}"
         );
     }

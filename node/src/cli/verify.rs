@@ -1,6 +1,6 @@
 //! `dgt verify`.
 
-use std::io::{IsTerminal as _, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,15 +11,13 @@ use clap::Args;
 use consensus::{Committee, Ed25519Verifier, Record, certificates};
 use genesis::NetworkFile;
 use ledger::GenesisBlock;
-use ledger::backup::{CertificateCheck, Finalized, Summary, VerifyOptions, verify};
+use ledger::backup::{CertificateCheck, Finalized, Step, Summary, VerifyOptions, verify};
 use ledger::store::FileKind;
 use ledger_types::BlockId;
 use ledger_types::certificate::Certified;
 
+use super::progress::Progress;
 use crate::home::Home;
-
-/// How often the progress line changes.
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Arguments of `dgt verify`.
 #[derive(Debug, Args)]
@@ -33,9 +31,17 @@ pub(super) struct Verify {
     /// Check hashes, certificates, receipts, state and indexes, but do not execute all blocks again.
     #[arg(long)]
     quick: bool,
+    /// The network file, where it is not beside the data.
+    #[arg(skip)]
+    network_file: Option<PathBuf>,
 }
 
 impl Verify {
+    /// A check of everything in a folder of files, by a network file.
+    pub(super) fn of(directory: PathBuf, network_file: Option<PathBuf>) -> Self {
+        Self { directory: Some(directory), home: PathBuf::new(), quick: false, network_file }
+    }
+
     pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
         let started = Instant::now();
         let (directory, network_file) = self.places()?;
@@ -53,8 +59,12 @@ impl Verify {
             certificates: network.as_ref().map(|network| &network.committee as &dyn CertificateCheck),
             registry: (!self.quick).then(|| Arc::new(txfamilies::registry()) as Arc<_>),
         };
-        let mut progress = Progress::new();
-        let checked = verify(&options, &mut |done, all| progress.show(done, all));
+        let mut progress = Progress::default();
+        let checked = verify(&options, &mut |step, done, all| match step {
+            Step::Pages => progress.show("pages", "MiB", done >> 20, Some(all >> 20)),
+            Step::Records => progress.show("records", "blocks", done, Some(all)),
+            Step::Execution => progress.show("execution", "blocks", done, Some(all)),
+        });
         progress.clear();
         print(out, &directory, &checked?, self.quick, started.elapsed())
     }
@@ -67,7 +77,8 @@ impl Verify {
         };
         let directory = std::path::absolute(directory)?;
         let home = Home::new(directory.parent().unwrap_or(&directory))?;
-        Ok((directory, home.network_file()))
+        let beside = || home.network_file();
+        Ok((directory, self.network_file.clone().unwrap_or_else(beside)))
     }
 }
 
@@ -83,9 +94,9 @@ impl Network {
         let text = std::fs::read_to_string(path).with_context(context)?;
         let genesis = NetworkFile::parse(&text).and_then(|file| file.genesis()).with_context(context)?;
         // The first block orders the leaders, and a certificate does not depend on who led.
-        let committee = Committee::new(genesis.network_id, 0, genesis.topology, &BlockId::ZERO);
+        let committee = Committee::new(genesis.lineage.clone(), 0, genesis.topology, &BlockId::ZERO);
         let genesis = GenesisBlock {
-            network_id: genesis.network_id,
+            lineage: genesis.lineage,
             cfg_hash: genesis.cfg_hash,
             time_ms: genesis.time_ms,
             batches: genesis.batches,
@@ -101,36 +112,12 @@ impl CertificateCheck for Certificates {
     fn check(&self, key: &[u8], record: Bytes) -> Result<Option<Finalized>, String> {
         let record = Record::decode(key, record).map_err(|error| error.to_string())?;
         let Record::FinalizedAt { height, certificate } = record else { return Ok(None) };
-        certificates::check(&certificate, &self.0, &Ed25519Verifier).map_err(|error| error.to_string())?;
+        certificates::check_history(&certificate, &self.0, &Ed25519Verifier)
+            .map_err(|error| error.to_string())?;
         let Certified::Finalization(candidate) = certificate.certified() else {
             return Err("the certificate finalizes nothing".to_owned());
         };
         Ok(Some(Finalized { height, block_height: candidate.height, block: candidate.block }))
-    }
-}
-
-/// A line on the terminal that is written over.
-struct Progress {
-    is_shown: bool,
-    last: Instant,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self { is_shown: false, last: Instant::now() }
-    }
-
-    fn show(&mut self, done: u64, all: u64) {
-        if self.last.elapsed() >= PROGRESS_EVERY && std::io::stderr().is_terminal() {
-            eprint!("\r{done} of {all} blocks checked");
-            (self.is_shown, self.last) = (true, Instant::now());
-        }
-    }
-
-    fn clear(&self) {
-        if self.is_shown {
-            eprint!("\r\x1b[2K");
-        }
     }
 }
 
@@ -143,13 +130,14 @@ fn print(
 ) -> Result<()> {
     let head = &summary.head;
     writeln!(out, "{}: clean", directory.display())?;
+    writeln!(out, "  pages          {}, each in use once or free", summary.pages)?;
     writeln!(out, "  head           {} {}", head.height, head.id)?;
     writeln!(out, "  batches        {}", summary.batches)?;
     writeln!(out, "  transactions   {}", summary.transactions)?;
     writeln!(out, "  rejections     {}", summary.rejections)?;
     writeln!(out, "  state values   {}", summary.state_values)?;
     writeln!(out, "  finalizations  {}", finalizations(summary))?;
-    writeln!(out, "  executed again {}", if quick { "no (--quick)" } else { "yes" })?;
+    writeln!(out, "  executed again {}", executed(summary, quick))?;
     writeln!(out, "  time           {:.1} s", elapsed.as_secs_f64())?;
     for (kind, height) in
         [(FileKind::Receipts, summary.receipts_height), (FileKind::Merkle, summary.state_height)]
@@ -172,6 +160,16 @@ fn print(
         )?;
     }
     Ok(())
+}
+
+fn executed(summary: &Summary, quick: bool) -> String {
+    match summary.executed_height {
+        _ if quick => "no (--quick)".to_owned(),
+        Some(height) if height == summary.head.height => "yes".to_owned(),
+        height => {
+            format!("{} blocks; the next start executes the others", height.map_or(0, |height| height + 1))
+        }
+    }
 }
 
 fn finalizations(summary: &Summary) -> String {

@@ -9,6 +9,7 @@ use ledger_types::ValidatorId;
 use super::peers::{format_peers, parse_endpoint, parse_peers};
 use super::settings::LogFormat;
 use crate::log;
+use crate::network::Transport;
 
 /// The place of one value in the settings, by its type.
 pub(crate) enum Field<'a> {
@@ -18,6 +19,8 @@ pub(crate) enum Field<'a> {
     OptionalAddress(&'a mut Option<SocketAddr>),
     /// A host and a port, or none.
     Endpoint(&'a mut Option<String>),
+    /// What carries links.
+    Transport(&'a mut Transport),
     /// Other validators, each with its host and port.
     Peers(&'a mut Vec<(ValidatorId, String)>),
     /// A count or a size.
@@ -46,6 +49,7 @@ impl Field<'_> {
             Self::Address(address) => address.to_string(),
             Self::OptionalAddress(address) => address.map(|address| address.to_string()).unwrap_or_default(),
             Self::Endpoint(endpoint) => endpoint.as_deref().unwrap_or_default().to_owned(),
+            Self::Transport(transport) => transport.to_string(),
             Self::Peers(peers) => format_peers(peers),
             Self::Number(number) => number.to_string(),
             Self::Millis(time) => time.as_millis().to_string(),
@@ -71,6 +75,7 @@ impl Field<'_> {
             Self::Endpoint(endpoint) => {
                 *endpoint = (!text.is_empty()).then(|| parse_endpoint(text)).transpose()?;
             }
+            Self::Transport(transport) => *transport = text.parse()?,
             Self::Peers(peers) => *peers = parse_peers(text)?,
             Self::Number(number) => {
                 let value = parse_number(text, range)?;

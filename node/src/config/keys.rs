@@ -198,6 +198,11 @@ pub(crate) const KEYS: &[Key] = &[
         |it| Field::OptionalAddress(&mut it.network),
     ),
     Key::text(
+        "network.transport",
+        "What carries the links to the other validators: tcp or quic; the same on all nodes.",
+        |it| Field::Transport(&mut it.transport),
+    ),
+    Key::text(
         "network.peers",
         "The other validators by name, as c1-2=HOST:PORT,c2-1=HOST:PORT; hosts are DNS names or IP addresses.",
         |it| Field::Peers(&mut it.peers),
@@ -220,5 +225,11 @@ pub(crate) const KEYS: &[Key] = &[
         "The largest size of each LMDB file, GiB. Files grow only as needed.",
         1..=4096,
         |it| Field::Number(&mut it.map_gib),
+    ),
+    Key::number(
+        "store.check_mib",
+        "LMDB files up to this size, MiB, are checked for damage before the node serves; larger ones while it runs.",
+        0..=1 << 30,
+        |it| Field::Number(&mut it.check_mib),
     ),
 ];

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use api::ApiLimits;
 use ledger_types::ValidatorId;
 
+use crate::network::Transport;
+
 /// The API's port of the first node of the first cluster.
 const API_PORT: u16 = 8108;
 /// A node's administration port lies so far above that of its API.
@@ -26,12 +28,16 @@ pub(crate) struct Settings {
     pub(crate) admin: SocketAddr,
     /// Where other validators reach this one; none in a network of one.
     pub(crate) network: Option<SocketAddr>,
+    /// What carries the links to them.
+    pub(crate) transport: Transport,
     /// The other validators, each as `HOST:PORT`.
     pub(crate) peers: Vec<(ValidatorId, String)>,
     /// The `HOST:PORT` that is shown to others instead of `network`.
     pub(crate) advertise: Option<String>,
     /// The largest size of each LMDB file, GiB.
     pub(crate) map_gib: usize,
+    /// Files up to this size, MiB, are checked whole before the node serves; larger ones while it runs.
+    pub(crate) check_mib: usize,
     /// What is logged, and how.
     pub(crate) log: LogSettings,
 }
@@ -64,11 +70,20 @@ impl Default for Settings {
             limits: ApiLimits::default(),
             admin: admin_beside(api),
             network: None,
+            transport: Transport::Tcp,
             peers: Vec::new(),
             advertise: None,
             map_gib: 64,
+            check_mib: 256,
             log: LogSettings { format: LogFormat::Text, level: "info".to_owned() },
         }
+    }
+}
+
+impl Settings {
+    /// `check_mib` in bytes.
+    pub(crate) fn check_bytes(&self) -> u64 {
+        (self.check_mib as u64) << 20
     }
 }
 

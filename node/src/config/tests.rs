@@ -40,6 +40,7 @@ fn others(key: &Key) -> [String; 3] {
         "network.advertise" => ["node-1.example:8101", "10.0.0.1:1", "[::1]:3"],
         "api.cors" => ["any", "https://a.example", "https://a.example,http://b.example:1"],
         "log.format" => ["json", "json", "json"],
+        "network.transport" => ["quic", "quic", "quic"],
         "log.level" => ["warn", "off", "info,api=trace"],
         // The limits that must be at most another one are low, the others are high.
         "api.limits.body_bytes" | "api.limits.page_default" => ["1", "2", "3"],
@@ -167,6 +168,7 @@ fn values_out_of_range_are_refused_in_every_layer() {
             ],
         ),
         ("log.format", &["JSON", "xml", ""]),
+        ("network.transport", &["TCP", "udp", ""]),
         ("log.level", &["inof", "info,", "a=b=c", "api=loud", ""]),
         ("api.cors", &["", "on", "a.example", "https://", "https://a/b", "https://a,"]),
     ] {

@@ -10,7 +10,7 @@ use consensus::{Message, Recipients};
 use ledger::store::StoreError;
 use ledger::{Ledger, Pool};
 use ledger_types::limits::BLOCK_BYTES;
-use ledger_types::{Batch, Block, BlockId, Entry, ValidatorId, Verified};
+use ledger_types::{Batch, Block, BlockHeader, BlockId, Entry, Rollback, ValidatorId, Verified};
 use parking_lot::Mutex;
 
 use super::vote_store::finalization;
@@ -40,6 +40,8 @@ pub(super) struct Answerer {
     ledger: Arc<Ledger>,
     pool: Arc<Pool>,
     links: Links,
+    /// The block that the network went back to last.
+    origin: Option<Rollback>,
     queue: Receiver<(ValidatorId, Question)>,
     waiting: Arc<Mutex<BTreeMap<ValidatorId, usize>>>,
 }
@@ -62,11 +64,16 @@ impl Questions {
 
 impl Answerer {
     /// An answerer, and where its questions are put.
-    pub(super) fn new(ledger: Arc<Ledger>, pool: Arc<Pool>, links: Links) -> (Questions, Self) {
+    pub(super) fn new(
+        ledger: Arc<Ledger>,
+        pool: Arc<Pool>,
+        links: Links,
+        origin: Option<Rollback>,
+    ) -> (Questions, Self) {
         let (sender, queue) = channel();
         let waiting = Arc::<Mutex<BTreeMap<_, _>>>::default();
         let questions = Questions { queue: sender, waiting: waiting.clone() };
-        (questions, Self { ledger, pool, links, queue, waiting })
+        (questions, Self { ledger, pool, links, origin, queue, waiting })
     }
 
     /// Answers until nobody can ask any more.
@@ -129,12 +136,15 @@ impl Answerer {
         }
     }
 
-    /// Committed blocks from a height on, up to one that has a finalization of its own: the last whose body still has room,
-    /// or else the first beyond.
+    /// Committed blocks from a height on, up to one that has a finalization of its own, or that the network went back to: the
+    /// last whose body still has room, or else the first beyond.
     fn run_from(&self, from_height: u64) -> Result<Option<Run>, StoreError> {
         let reader = self.ledger.reader();
         let (mut headers, mut bodies) = (Vec::new(), Bodies::default());
         let mut end = None;
+        let is_agreed = |header: &BlockHeader| {
+            self.origin == Some(Rollback { height: header.height, block: header.id() })
+        };
         // Block 0 is agreed on before anybody votes: nothing proves it.
         for height in (from_height.max(1)..=reader.head().height).take(RUN_HEADERS) {
             if !bodies.is_full {
@@ -150,8 +160,10 @@ impl Answerer {
                 let candidate = certificate.certified().candidate();
                 candidate.is_some_and(|candidate| candidate.block == header.id())
             });
+            // Where the network went back to, agreement proves what no certificate may be left for.
+            let proof = own.map(Some).or_else(|| is_agreed(&header).then_some(None));
             headers.push(header);
-            end = own.map(|certificate| (headers.len(), certificate)).or(end);
+            end = proof.map(|proof| (headers.len(), proof)).or(end);
         }
         let Some((count, certificate)) = end else { return Ok(None) };
         headers.truncate(count);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use consensus::message::MESSAGE_BYTES;
-use consensus::{Committee, Ed25519Verifier, Message, Now, VerifiedMessage};
+use consensus::{Ed25519Verifier, Message, Now, VerifiedMessage};
 use ledger::store::StoreError;
 use ledger::{AdmitError, Pool, Reader, Source};
 use ledger_types::limits::{BATCHES_PER_LIST, POOL_BATCHES, POOL_BYTES};
@@ -15,8 +15,8 @@ use tokio::task::spawn_blocking;
 
 use super::EngineHandle;
 use super::driver::Event;
+use super::signatures::Remembering;
 use crate::batch_list;
-use crate::broadcast::Broadcast;
 use crate::clock::Clock;
 use crate::network::{Inbox, Way};
 
@@ -34,8 +34,8 @@ pub(crate) struct PeerInbox {
     engine: EngineHandle,
     pool: Arc<Pool>,
     reader: Reader,
-    broadcast: Arc<Broadcast>,
     clock: Clock,
+    verifier: Arc<Remembering<Ed25519Verifier>>,
     budgets: BTreeMap<ValidatorId, Budget>,
 }
 
@@ -70,17 +70,12 @@ impl Budget {
 }
 
 impl PeerInbox {
-    /// For the engine of this handle, its pool, and what it sent its peers itself.
-    pub(crate) fn new(
-        engine: EngineHandle,
-        pool: Arc<Pool>,
-        reader: Reader,
-        broadcast: Arc<Broadcast>,
-        clock: Clock,
-    ) -> Self {
+    /// For the engine of this handle and its pool.
+    pub(crate) fn new(engine: EngineHandle, pool: Arc<Pool>, reader: Reader, clock: Clock) -> Self {
         let members = engine.committee.topology().validators();
         let budgets = members.map(|(id, _)| (id, Budget::new())).collect();
-        Self { engine, pool, reader, broadcast, clock, budgets }
+        let verifier = Arc::new(Remembering::new(Ed25519Verifier, &engine.committee));
+        Self { engine, pool, reader, clock, verifier, budgets }
     }
 
     async fn take_message(&self, from: ValidatorId, way: Way, frame: Bytes) -> Result<(), String> {
@@ -93,11 +88,35 @@ impl PeerInbox {
         if is_large != (way == Way::Blocks) {
             return Err(format!("a message that does not go the way of {way:?}"));
         }
-        let Some(message) = verify(message, self.engine.committee.clone()).await? else { return Ok(()) };
+        // Before the signatures: what is long decided could be repeated for ever.
+        if self.engine.status().has_passed(&message) {
+            return Ok(());
+        }
+        let Some(message) = self.verify(message).await? else { return Ok(()) };
         let Some(permit) = budget.acquire(len).await else { return Ok(()) };
         // A stopped driver hears nothing.
         let _ = self.engine.inputs.send(Event::Message { from, message: Box::new(message), permit });
         Ok(())
+    }
+
+    /// Verifies a message; one that carries certificates on a thread that may take its time. `None` when the node stops.
+    async fn verify(&self, message: Message) -> Result<Option<VerifiedMessage>, String> {
+        let is_cheap = match message {
+            Message::Vote(_)
+            | Message::Request(_)
+            | Message::Heartbeat(_)
+            | Message::GuardRequest(_)
+            | Message::Entries(_) => true,
+            Message::Propose(_) | Message::Certificate(_) | Message::Run(_) | Message::GuardAnswer(_) => {
+                false
+            }
+        };
+        let (committee, verifier) = (self.engine.committee.clone(), self.verifier.clone());
+        let verify = move || message.verify(&committee, &*verifier).map_err(|error| error.to_string());
+        match is_cheap {
+            true => verify().map(Some),
+            false => spawn_blocking(verify).await.ok().transpose(),
+        }
     }
 
     async fn take_batches(&self, frame: Bytes) -> Result<(), String> {
@@ -133,35 +152,10 @@ impl Inbox for PeerInbox {
         }
     }
 
-    fn linked(&self, peer: ValidatorId) {
-        self.broadcast.resend(peer);
-    }
-
     fn displaced(&self, by: &[ValidatorId]) {
         let peers: Vec<String> = by.iter().map(ValidatorId::to_string).collect();
-        self.engine.fault.set_fatal(format!(
-            "another process uses this node's keys: {} hear it; stop one of the two",
-            peers.join(", ")
-        ));
-        // The driver looks at faults when it is woken.
-        self.engine.pool_changed();
-    }
-}
-
-/// Verifies a message; one that carries certificates on a thread that may take its time. `None` when the node stops.
-async fn verify(message: Message, committee: Arc<Committee>) -> Result<Option<VerifiedMessage>, String> {
-    let is_cheap = match message {
-        Message::Vote(_)
-        | Message::Request(_)
-        | Message::Heartbeat(_)
-        | Message::GuardRequest(_)
-        | Message::Entries(_) => true,
-        Message::Propose(_) | Message::Certificate(_) | Message::Run(_) | Message::GuardAnswer(_) => false,
-    };
-    let verify = move || message.verify(&committee, &Ed25519Verifier).map_err(|error| error.to_string());
-    match is_cheap {
-        true => verify().map(Some),
-        false => spawn_blocking(verify).await.ok().transpose(),
+        let by = peers.join(", ");
+        self.engine.fail(format!("another process uses this node's keys: {by} hear it; stop one of the two"));
     }
 }
 

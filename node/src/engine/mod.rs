@@ -13,6 +13,7 @@ mod progress;
 mod pulse;
 mod recovery;
 mod refs;
+mod signatures;
 #[cfg(test)]
 mod tests;
 mod vote_store;
@@ -27,7 +28,7 @@ use consensus::evidence::Evidence;
 use consensus::store::Operator;
 use consensus::{Committee, Duty, Ed25519Signer, Input, Params, Replica, Status, Timing, Tip};
 use ledger::{Ledger, Pool};
-use ledger_types::{PrivateKey, Topology, ValidatorId};
+use ledger_types::{Lineage, PrivateKey, Topology, ValidatorId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -44,6 +45,8 @@ pub(crate) use vote_store::finalization;
 pub(crate) struct Parts {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) pool: Arc<Pool>,
+    /// The ids of the network: votes are signed under the last.
+    pub(crate) lineage: Lineage,
     pub(crate) topology: Topology,
     pub(crate) own: ValidatorId,
     pub(crate) vote_key: PrivateKey,
@@ -78,6 +81,8 @@ pub(crate) struct Engine {
 struct Shown {
     status: Status,
     evidence: Vec<Evidence>,
+    /// Validators that do not know how far they voted.
+    doubtful: Vec<ValidatorId>,
 }
 
 /// How catching up goes, if it is going on.
@@ -85,7 +90,11 @@ type Going = Arc<Mutex<Option<Progress>>>;
 
 impl Shown {
     fn of(replica: &Replica) -> Self {
-        Self { status: replica.status(), evidence: replica.evidence().copied().collect() }
+        Self {
+            status: replica.status(),
+            evidence: replica.evidence().copied().collect(),
+            doubtful: replica.doubtful().collect(),
+        }
     }
 }
 
@@ -123,6 +132,13 @@ impl EngineHandle {
         self.shown.lock().evidence.clone()
     }
 
+    /// Stops the process in order: it must not go on.
+    pub(crate) fn fail(&self, reason: String) {
+        self.fault.set_fatal(reason);
+        // The driver looks at faults when it is woken.
+        self.pool_changed();
+    }
+
     /// Why the node had to stop taking part, if so.
     pub(crate) fn fault(&self) -> Option<String> {
         self.fault.get()
@@ -130,30 +146,62 @@ impl EngineHandle {
 
     /// Why the node does not take part now, if so: a fault, or a vote store that it cannot trust.
     pub(crate) fn refusal(&self) -> Option<String> {
-        let doubt = || match self.status().duty {
+        let doubt = || {
+            match self.status().duty {
             Duty::Observes | Duty::Forgot => {
                 let later = "own votes were seen that pbft_consensus-01.lmdb does not hold";
                 Some(self.doubt.clone().unwrap_or_else(|| later.to_owned()))
             }
+            Duty::Follows => Some(
+                "this node has not yet the block that its network went back to by `dgt rollback`: it fetches the \
+                 blocks up to there, and signs nothing"
+                    .to_owned(),
+            ),
             Duty::Votes | Duty::Asks | Duty::SilentUpTo(_) => None,
+        }
+        };
+        let doubt = || match (doubt()?, self.too_many_forgot()) {
+            (own, Some(all)) => Some(format!("{own}. {all}")),
+            (own, None) => Some(own),
         };
         self.fault.get().or_else(doubt)
+    }
+
+    /// Why validators that are here cannot decide anything, if it is because they lost votes.
+    pub(crate) fn too_many_forgot(&self) -> Option<String> {
+        let shown = self.shown.lock();
+        let is_so = shown.status.is_quorum_heard && !shown.status.is_quorum_voting;
+        is_so.then(|| too_few_vote(&shown.doubtful, &self.committee))
     }
 
     /// Why the node takes no batches now, if so: it does not take part, or nothing could decide them.
     pub(crate) fn not_ready(&self) -> Option<String> {
         self.refusal().or_else(|| {
             let status = self.status();
-            (!status.is_quorum_heard).then(|| below_quorum(status.heard, &self.committee))
+            let unheard = (!status.is_quorum_heard).then(|| below_quorum(status.heard, &self.committee));
+            unheard.or_else(|| self.too_many_forgot())
         })
     }
+}
+
+/// Why nothing can be decided although enough validators are heard.
+fn too_few_vote(doubtful: &[ValidatorId], committee: &Committee) -> String {
+    let names: Vec<String> = doubtful.iter().map(ValidatorId::to_string).collect();
+    format!(
+        "Of {} validators {} must vote (the quorum), and {} do not know how far they voted, because their votes were \
+         restored or lost: nothing can be decided. If it stays so, too many were restored at once: stop all nodes and let \
+         them go back to a block that all agree on, by `dgt rollback`",
+        committee.topology().validators().count(),
+        committee.quorum().flat_quorum(),
+        names.join(", ")
+    )
 }
 
 impl Engine {
     /// Restores the replica from the consensus file and starts the threads.
     pub(crate) fn start(parts: Parts) -> Result<Self> {
         let Parts { ledger, pool, topology, own, vote_key, timing, clock, links, broadcast, .. } = parts;
-        let Parts { vote_generation, operator, .. } = parts;
+        let Parts { vote_generation, operator, lineage, .. } = parts;
         let (inputs, events) = channel();
         let (work, tasks) = channel();
         let (decided, commits) = channel();
@@ -161,11 +209,11 @@ impl Engine {
         let fault = Arc::new(Fault::none());
 
         let genesis = ledger.reader().block_id(0)?.context("the ledger has no genesis block")?;
-        let network_id = ledger.reader().header(0)?.context("the ledger has no genesis block")?.network_id;
-        let committee = Arc::new(Committee::new(network_id, 0, topology, &genesis));
+        let committee = Arc::new(Committee::new(lineage, 0, topology, &genesis));
         let signer = Ed25519Signer::new(vote_key).context("the vote key is not an ed25519 key")?;
         let mut votes = LedgerVotes(ledger.clone());
-        let (start, loaded) = vote_store::start(&mut votes, &vote_generation, operator)?;
+        let (start, loaded) =
+            vote_store::start(&mut votes, (&vote_generation, committee.network_id()), operator)?;
         let doubt = vote_store::doubt(&start, &loaded);
         if let Some(doubt) = &doubt {
             tracing::error!(doubt, "this node does not vote");
@@ -177,7 +225,10 @@ impl Engine {
         let (replica, effects) = Replica::restore(params, Box::new(signer), records, tip, clock.now());
         let replica_shown = Arc::new(Mutex::new(Shown::of(&replica)));
 
-        let (questions, answerer) = answers::Answerer::new(ledger.clone(), pool.clone(), links.clone());
+        let (questions, answerer) = {
+            let (ledger, pool, links) = (ledger.clone(), pool.clone(), links.clone());
+            answers::Answerer::new(ledger, pool, links, committee.origin())
+        };
         let driver = driver::Driver {
             replica,
             votes,

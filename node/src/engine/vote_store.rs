@@ -11,6 +11,7 @@ use consensus::{Change, Record, RecordKey};
 use data_encoding::HEXLOWER;
 use ledger::Ledger;
 use ledger::store::{ConsensusFile, StoreError};
+use ledger_types::NetworkId;
 use ledger_types::certificate::Certificate;
 
 use crate::keys::write_line;
@@ -42,11 +43,17 @@ impl VoteStore for LedgerVotes {
 
 /// Begins a life of this node: its incarnation is durable in the consensus file and in `file`, beside the keys, before
 /// anything is signed.
-pub(super) fn start(votes: &mut LedgerVotes, file: &Path, operator: Operator) -> Result<(Start, Loaded)> {
+pub(super) fn start(
+    votes: &mut LedgerVotes,
+    (file, network_id): (&Path, NetworkId),
+    operator: Operator,
+) -> Result<(Start, Loaded)> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-    let (start, loaded) = begin(votes, read(file)?, nonce, operator).context("the consensus file")?;
-    write_line(file, &HEXLOWER.encode(&start.current.to_bytes()), 0o644)?;
+    let (start, loaded) =
+        begin(votes, read(file, network_id)?, nonce, operator).context("the consensus file")?;
+    let line = format!("{} {network_id}", HEXLOWER.encode(&start.current.to_bytes()));
+    write_line(file, &line, 0o644)?;
     Ok((start, loaded))
 }
 
@@ -66,7 +73,8 @@ pub(super) fn doubt(start: &Start, loaded: &Loaded) -> Option<String> {
         _ if start.standing == Standing::Old || loaded.records.iter().any(is_guarded) => Some(
             "pbft_consensus-01.lmdb is older than this node's last votes: it signs nothing until enough peers have \
              told how far it may have voted. Where they cannot (too many nodes restored at once, or a network of \
-             one), --trust-vote-store makes it vote from what it has"
+             one), --trust-vote-store makes it vote from what it has, if no vote can be lost; else let all nodes go \
+             back to a block that they agree on, by `dgt rollback`"
                 .to_owned(),
         ),
         Standing::Current | Standing::Unproven | Standing::Old => None,
@@ -89,15 +97,21 @@ pub(crate) fn finalization(file: &ConsensusFile, height: u64) -> Result<Option<C
     }
 }
 
-fn read(file: &Path) -> Result<Option<Incarnation>> {
+/// The life that ran last under a network's id. One under another id, before a rollback, says nothing about votes of this
+/// network: there are none yet, or the file would tell of them.
+fn read(file: &Path, network_id: NetworkId) -> Result<Option<Incarnation>> {
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("reading {}", file.display())),
     };
-    let bytes = HEXLOWER.decode(text.trim().as_bytes()).ok();
-    let incarnation = bytes.and_then(|bytes| Incarnation::from_bytes(bytes.into()).ok());
-    incarnation.map(Some).with_context(|| {
+    let told = text.trim().split_once(' ').and_then(|(incarnation, of)| {
+        let bytes = HEXLOWER.decode(incarnation.as_bytes()).ok()?;
+        let of: NetworkId = of.parse().ok()?;
+        let incarnation = Incarnation::from_bytes(bytes.into()).ok()?;
+        Some((of == network_id).then_some(incarnation))
+    });
+    told.with_context(|| {
         format!("{} is not what dgt wrote there; remove it and start with --restored", file.display())
     })
 }

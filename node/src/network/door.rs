@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::Way;
 use super::budget::Budget;
-use super::streams::{Opened, Streams};
+use super::streams::{Names, Outcome, Streams};
 
 /// Connections of strangers that are shaken hands with at the same time, and of one address.
 const STRANGERS: usize = 16;
@@ -48,6 +48,15 @@ impl From<Refusal> for ConnectionDenied {
     }
 }
 
+/// What a connection brings.
+#[derive(Debug)]
+pub(super) enum Brought {
+    /// A stream that is ready.
+    Ready(Ready),
+    /// Its peer knows no stream of this network.
+    Foreign(ConnectionId),
+}
+
 /// A stream that is ready.
 #[derive(Debug)]
 pub(super) struct Ready {
@@ -62,6 +71,7 @@ pub(super) struct Ready {
 #[derive(Debug)]
 pub(super) struct Door {
     peers: BTreeSet<PeerId>,
+    names: Names,
     /// Where each peer comes from, newest last.
     known: BTreeMap<PeerId, VecDeque<IpAddr>>,
     /// Handshakes of strangers, and of known addresses.
@@ -70,7 +80,7 @@ pub(super) struct Door {
     shut_out: BTreeSet<PeerId>,
     /// Inbound connections whose handshake goes on.
     pending: BTreeMap<ConnectionId, Option<IpAddr>>,
-    events: VecDeque<ToSwarm<Ready, Open>>,
+    events: VecDeque<ToSwarm<Brought, Open>>,
     waker: Option<Waker>,
 }
 
@@ -79,10 +89,11 @@ pub(super) struct Door {
 pub(super) struct Open;
 
 impl Door {
-    /// A door for these peers.
-    pub(super) fn new(peers: BTreeSet<PeerId>) -> Self {
+    /// A door for these peers, with streams of these names behind it.
+    pub(super) fn new(peers: BTreeSet<PeerId>, names: Names) -> Self {
         Self {
             peers,
+            names,
             known: BTreeMap::new(),
             strangers: Budget::new(HANDSHAKES, BURST),
             of_known: BTreeMap::new(),
@@ -150,7 +161,7 @@ impl Door {
 
 impl NetworkBehaviour for Door {
     type ConnectionHandler = Streams;
-    type ToSwarm = Ready;
+    type ToSwarm = Brought;
 
     fn handle_pending_inbound_connection(
         &mut self,
@@ -173,7 +184,7 @@ impl NetworkBehaviour for Door {
     ) -> Result<Streams, ConnectionDenied> {
         self.pending.remove(&connection);
         self.check(&peer)?;
-        Ok(Streams::default())
+        Ok(Streams::new(self.names.clone()))
     }
 
     fn handle_established_outbound_connection(
@@ -185,7 +196,7 @@ impl NetworkBehaviour for Door {
         _port_use: PortUse,
     ) -> Result<Streams, ConnectionDenied> {
         self.check(&peer)?;
-        Ok(Streams::default())
+        Ok(Streams::new(self.names.clone()))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
@@ -194,12 +205,17 @@ impl NetworkBehaviour for Door {
         }
     }
 
-    fn on_connection_handler_event(&mut self, _peer: PeerId, connection: ConnectionId, opened: Opened) {
-        let Opened { way, is_inbound, stream } = opened;
-        self.events.push_back(ToSwarm::GenerateEvent(Ready { connection, way, is_inbound, stream }));
+    fn on_connection_handler_event(&mut self, _peer: PeerId, connection: ConnectionId, outcome: Outcome) {
+        let brought = match outcome {
+            Outcome::Opened { way, is_inbound, stream } => {
+                Brought::Ready(Ready { connection, way, is_inbound, stream })
+            }
+            Outcome::Refused => Brought::Foreign(connection),
+        };
+        self.events.push_back(ToSwarm::GenerateEvent(brought));
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Ready, THandlerInEvent<Self>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Brought, THandlerInEvent<Self>>> {
         match self.events.pop_front() {
             Some(event) => Poll::Ready(event),
             None => {
@@ -226,7 +242,11 @@ mod tests {
     use libp2p::PeerId;
     use libp2p::swarm::ConnectionId;
 
-    use super::{Door, PER_KNOWN_ADDRESS, Refusal, STRANGERS, STRANGERS_PER_ADDRESS};
+    use super::{Door, Names, PER_KNOWN_ADDRESS, Refusal, STRANGERS, STRANGERS_PER_ADDRESS};
+
+    fn door() -> Door {
+        Door::new([].into(), Names::new(None).expect("names"))
+    }
 
     fn ip(last: u8) -> Option<IpAddr> {
         Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)))
@@ -234,7 +254,7 @@ mod tests {
 
     #[test]
     fn strangers_cannot_take_the_places_of_known_addresses() {
-        let mut door = Door::new([].into());
+        let mut door = door();
         door.know(PeerId::random(), ip(1).unwrap());
         let mut next = 0;
         let mut fill = |door: &mut Door, address| {
@@ -254,7 +274,7 @@ mod tests {
 
     #[test]
     fn of_a_peer_that_wanders_only_the_newest_addresses_are_known() {
-        let (mut door, peer) = (Door::new([].into()), PeerId::random());
+        let (mut door, peer) = (door(), PeerId::random());
         (1..200).for_each(|last| door.know(peer, ip(last).unwrap()));
         let known: Vec<IpAddr> = door.of_known.keys().copied().collect();
         assert_eq!(known, [196, 197, 198, 199].map(|last| ip(last).unwrap()));
@@ -262,7 +282,7 @@ mod tests {
 
     #[test]
     fn handshakes_are_counted_however_short_they_are() {
-        let mut door = Door::new([].into());
+        let mut door = door();
         let admitted = (0..1_000).filter(|_| door.admit(ip(9)).is_ok()).count();
         assert!((80..90).contains(&admitted), "{admitted}");
     }

@@ -10,9 +10,10 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::Way;
 use super::budget::Budget;
 use super::lane::Lane;
-use super::{Traffic, Way};
+use super::peer::Traffic;
 
 /// How long a peer may be silent, or leave what is sent to it unread.
 pub(super) const SILENCE: Duration = Duration::from_secs(5);
@@ -67,7 +68,11 @@ impl Meter {
     /// Consensus: a fifth of a core for a peer that does nothing but lie. A run or a frame of batches is worth many of the
     /// others, and its bytes are what counts.
     pub(super) fn new(way: Way) -> Self {
-        let (units, bytes) = way.of((4_000.0, 16e6), (4_000.0, 64e6), (30_000.0, 32e6));
+        let (units, bytes) = match way {
+            Way::Consensus => (4_000.0, 16e6),
+            Way::Blocks => (4_000.0, 64e6),
+            Way::Batches => (30_000.0, 32e6),
+        };
         Self { units: Mutex::new(Budget::new(units, BURST)), bytes: Mutex::new(Budget::new(bytes, BURST)) }
     }
 
@@ -116,6 +121,12 @@ impl<'a, S: AsyncRead + Unpin> FrameReader<'a, S> {
                 return Ok(frame);
             }
         }
+    }
+
+    /// Bytes that are held for what is not read yet.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.buffer.capacity()
     }
 
     async fn fill(&mut self, length: usize) -> Result<(), StreamError> {
@@ -173,8 +184,8 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, frame: &Bytes) -> Result<()
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::super::Traffic;
     use super::super::lane::{Lane, Overflow};
+    use super::super::peer::Traffic;
     use super::{Bytes, FrameReader, MESSAGE_BYTES, Meter, StreamError, Way, send_all};
 
     #[tokio::test]

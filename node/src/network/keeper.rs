@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use ledger_types::ValidatorId;
@@ -18,50 +16,12 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::claims::{Claims, ProcessId};
-use super::door::{Door, Ready, ip_of};
+use super::door::{Brought, Door, Ready, ip_of};
 use super::frames::SILENCE;
 use super::link::{self, News, Shared};
-use super::open::HANDSHAKE;
-use super::{Inbox, Links, Way};
-
-/// How long after a failed attempt the next one is made: doubled each time up to the second.
-const RETRY: Duration = Duration::from_millis(250);
-const RETRY_MOST: Duration = Duration::from_secs(2);
-/// How long a peer is shut out that sent what no honest one sends: doubled each time up to the second.
-const SHUT_OUT: Duration = Duration::from_secs(1);
-const SHUT_OUT_MOST: Duration = Duration::from_secs(60);
-/// How long others may call this process a second one before it believes them: longer than they hold on to one that is
-/// gone.
-const DISPLACED: Duration = Duration::from_secs(7);
-
-/// How long a link must stay as it is before its next change is worth a line in the log.
-const TOLD: Duration = Duration::from_secs(1);
-/// Connections of one peer at most: one of each direction, what takes their places, and
-/// what is being closed.
-const CONNECTIONS: usize = 4;
-
-/// What is known of a peer's links.
-struct Remote {
-    id: PeerId,
-    address: String,
-    /// Its connections, oldest first.
-    connections: Vec<ConnectionId>,
-    /// Those that are being closed, and still hold a socket.
-    closing: BTreeSet<ConnectionId>,
-    /// The one that this node sends on.
-    sending: Option<ConnectionId>,
-    /// When that one must be up.
-    up_by: Option<Instant>,
-    failures: u32,
-    dial_at: Option<Instant>,
-    faults: u32,
-    /// Until when it is shut out.
-    out_until: Option<Instant>,
-    /// When the log last told of its link.
-    told: Option<Instant>,
-    /// Since when it calls this process a second one.
-    busy_since: Option<Instant>,
-}
+use super::remote::Remote;
+use super::trouble::{self, Trouble};
+use super::{Inbox, Links, Transport, Way};
 
 /// A connection and what works on it; with it these end.
 struct Connection {
@@ -72,25 +32,19 @@ struct Connection {
     tasks: JoinSet<()>,
 }
 
+/// Where a peer is, as its name was found to mean.
+type Resolved = (ValidatorId, std::io::Result<Vec<SocketAddr>>);
+
+/// Keeps the links.
 pub(super) struct Keeper<I> {
     swarm: Swarm<Door>,
     shared: Arc<Shared<I>>,
     remotes: BTreeMap<ValidatorId, Remote>,
     connections: BTreeMap<ConnectionId, Connection>,
     news: mpsc::Receiver<News>,
+    transport: Transport,
     /// So many peers at least cannot all be liars.
     believed: usize,
-}
-
-impl Remote {
-    /// Tells the log, but not each time of a peer that comes and goes.
-    fn tell(&mut self, peer: ValidatorId, what: &str) {
-        match self.told.is_none_or(|told| told.elapsed() > TOLD) {
-            true => tracing::info!(%peer, "{what}"),
-            false => tracing::debug!(%peer, "{what}"),
-        }
-        self.told = Some(Instant::now());
-    }
 }
 
 impl<I: Inbox> Keeper<I> {
@@ -98,27 +52,13 @@ impl<I: Inbox> Keeper<I> {
         swarm: Swarm<Door>,
         (links, inbox, process): (Links, I, ProcessId),
         peers: BTreeMap<ValidatorId, (PeerId, String)>,
-        believed: usize,
+        (transport, believed): (Transport, usize),
     ) -> Self {
         let (tell, news) = mpsc::channel(256);
         let shared = Arc::new(Shared { links, inbox, process, claims: Claims::default(), tell });
-        let now = Instant::now();
-        let remote = |(id, address): (PeerId, String)| Remote {
-            id,
-            address,
-            connections: Vec::new(),
-            closing: BTreeSet::new(),
-            told: None,
-            up_by: None,
-            sending: None,
-            failures: 0,
-            dial_at: Some(now),
-            faults: 0,
-            out_until: None,
-            busy_since: None,
-        };
-        let remotes = peers.into_iter().map(|(peer, it)| (peer, remote(it))).collect();
-        Self { swarm, shared, remotes, connections: BTreeMap::new(), news, believed }
+        let remotes =
+            peers.into_iter().map(|(peer, (id, address))| (peer, Remote::new(id, address))).collect();
+        Self { swarm, shared, remotes, connections: BTreeMap::new(), news, transport, believed }
     }
 
     /// Runs until it is told to stop.
@@ -130,72 +70,58 @@ impl<I: Inbox> Keeper<I> {
                 () = stop.cancelled() => break,
                 event = self.swarm.select_next_some() => self.on_swarm(event),
                 Some(news) = self.news.recv() => self.on_news(news),
-                Some((peer, found)) = addresses.recv() => self.dial(peer, found),
+                Some(resolved) = addresses.recv() => self.dial(resolved),
                 () = sleep_until(due) => self.on_time(&resolved),
             }
         }
         for peer in self.shared.links.peers.values() {
-            peer.is_up.store(false, Relaxed);
+            peer.set_down();
         }
     }
 
     fn next_due(&self) -> Instant {
-        let due = self.remotes.values().flat_map(|remote| [remote.dial_at, remote.out_until, remote.up_by]);
-        due.flatten().min().unwrap_or_else(|| Instant::now() + SILENCE)
+        let due = self.remotes.values().filter_map(Remote::due).min();
+        due.unwrap_or_else(|| Instant::now() + SILENCE)
     }
 
-    fn on_time(&mut self, resolved: &mpsc::Sender<(ValidatorId, Vec<SocketAddr>)>) {
+    fn on_time(&mut self, resolved: &mpsc::Sender<Resolved>) {
         let now = Instant::now();
         self.close_stuck(now);
         for (peer, remote) in &mut self.remotes {
-            if remote.out_until.is_some_and(|until| until <= now) {
-                remote.out_until = None;
+            if remote.let_in(now) {
                 self.swarm.behaviour_mut().shut_out(remote.id, false);
             }
-            if remote.dial_at.is_none_or(|due| due > now) {
+            if !remote.begin_dial(now) {
                 continue;
             }
-            // Tried again later in any case, unless it succeeds.
-            remote.dial_at = Some(now + RETRY_MOST * 2);
             let (peer, address, resolved) = (*peer, remote.address.clone(), resolved.clone());
             tokio::spawn(async move {
                 // A name is looked up each time: what it means may have changed.
                 let found = tokio::net::lookup_host(&address).await;
-                let found = found.map(Iterator::collect).unwrap_or_else(|error| {
-                    tracing::debug!(%peer, address, %error, "a peer's name is not found");
-                    Vec::new()
-                });
-                let _ = resolved.send((peer, found)).await;
+                let _ = resolved.send((peer, found.map(Iterator::collect))).await;
             });
         }
     }
 
-    fn dial(&mut self, peer: ValidatorId, found: Vec<SocketAddr>) {
+    fn dial(&mut self, (peer, found): Resolved) {
+        let found = found.unwrap_or_else(|error| {
+            self.note(peer, Trouble::NoName(error.to_string()));
+            Vec::new()
+        });
         let Some(remote) = self.remotes.get_mut(&peer) else { return };
         for address in &found {
             self.swarm.behaviour_mut().know(remote.id, address.ip());
         }
-        if !remote.connections.is_empty() || remote.out_until.is_some() {
-            remote.dial_at = None;
+        if !remote.wants_dial() {
             return;
         }
-        let addresses: Vec<Multiaddr> = found.into_iter().map(multiaddress).collect();
+        let addresses: Vec<Multiaddr> =
+            found.into_iter().map(|found| self.transport.multiaddress(found)).collect();
         let options = DialOpts::peer_id(remote.id).addresses(addresses);
         let options = options.condition(PeerCondition::DisconnectedAndNotDialing).build();
         if let Err(error) = self.swarm.dial(options) {
             tracing::trace!(%peer, %error, "not dialled");
-            self.retry(peer);
-        }
-    }
-
-    /// Plans the next attempt.
-    fn retry(&mut self, peer: ValidatorId) {
-        let Some(remote) = self.remotes.get_mut(&peer) else { return };
-        if remote.connections.is_empty() {
-            let wait = (RETRY * 2_u32.pow(remote.failures.min(8))).min(RETRY_MOST);
-            remote.failures = remote.failures.saturating_add(1);
-            let at = Instant::now() + wait;
-            remote.dial_at = Some(remote.out_until.map_or(at, |until| until.max(at)));
+            remote.retry();
         }
     }
 
@@ -203,7 +129,7 @@ impl<I: Inbox> Keeper<I> {
         self.remotes.iter().find(|(_, remote)| remote.id == *id).map(|(peer, _)| *peer)
     }
 
-    fn on_swarm(&mut self, event: SwarmEvent<Ready>) {
+    fn on_swarm(&mut self, event: SwarmEvent<Brought>) {
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 if let Some(peer) = self.peer_of(&peer_id) {
@@ -212,14 +138,16 @@ impl<I: Inbox> Keeper<I> {
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, .. } => {
                 tracing::debug!(?cause, "connection closed");
+                self.on_hung_up(connection_id);
                 self.on_closed(connection_id);
                 let peer = self.peer_of(&peer_id).and_then(|peer| self.remotes.get_mut(&peer));
-                peer.map(|remote| remote.closing.remove(&connection_id));
+                peer.into_iter().for_each(|remote| remote.closed(connection_id));
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(id), error, .. } => {
                 if let Some(peer) = self.peer_of(&id) {
                     tracing::debug!(%peer, %error, "a peer is not reached");
-                    self.retry(peer);
+                    Trouble::of(&error).into_iter().for_each(|trouble| self.note(peer, trouble));
+                    self.remotes.get_mut(&peer).into_iter().for_each(Remote::retry);
                 }
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
@@ -229,7 +157,8 @@ impl<I: Inbox> Keeper<I> {
             SwarmEvent::ListenerClosed { reason, .. } => {
                 tracing::error!(?reason, "the network port is closed");
             }
-            SwarmEvent::Behaviour(ready) => self.on_stream(ready),
+            SwarmEvent::Behaviour(Brought::Ready(ready)) => self.on_stream(ready),
+            SwarmEvent::Behaviour(Brought::Foreign(connection)) => self.on_foreign(connection),
             _ => {}
         }
     }
@@ -240,13 +169,10 @@ impl<I: Inbox> Keeper<I> {
         if let Some(ip) = ip_of(endpoint.get_remote_address()) {
             self.swarm.behaviour_mut().know(remote.id, ip);
         }
-        if remote.connections.len() + remote.closing.len() >= CONNECTIONS {
-            remote.closing.insert(connection);
+        if !remote.connected(connection) {
             self.swarm.close_connection(connection);
             return;
         }
-        remote.connections.push(connection);
-        remote.dial_at = None;
         let (welcomed, _) = watch::channel(false);
         let (read, tasks) = (BTreeSet::new(), JoinSet::new());
         self.connections.insert(connection, Connection { peer, is_inbound, read, welcomed, tasks });
@@ -268,7 +194,7 @@ impl<I: Inbox> Keeper<I> {
     fn close(&mut self, connection: ConnectionId) {
         let peer = self.connections.get(&connection).map(|held| held.peer);
         if let Some(remote) = peer.and_then(|peer| self.remotes.get_mut(&peer)) {
-            remote.closing.insert(connection);
+            remote.closing(connection);
         }
         self.swarm.close_connection(connection);
         self.on_closed(connection);
@@ -277,10 +203,7 @@ impl<I: Inbox> Keeper<I> {
     /// Sends on the oldest connection.
     fn choose(&mut self, peer: ValidatorId) {
         let Some(remote) = self.remotes.get_mut(&peer) else { return };
-        if remote.sending.is_none()
-            && let Some(connection) = remote.connections.first().copied()
-        {
-            (remote.sending, remote.up_by) = (Some(connection), Some(Instant::now() + HANDSHAKE));
+        if let Some(connection) = remote.choose() {
             self.swarm.behaviour_mut().open(remote.id, connection);
         }
     }
@@ -289,16 +212,34 @@ impl<I: Inbox> Keeper<I> {
         let Some(Connection { peer, .. }) = self.connections.remove(&id) else { return };
         self.shared.claims.release(peer, id);
         let Some(remote) = self.remotes.get_mut(&peer) else { return };
-        remote.connections.retain(|held| *held != id);
-        if remote.sending == Some(id) {
-            (remote.sending, remote.up_by) = (None, None);
+        if remote.forget(id) {
             if let Some(end) = self.shared.links.peers.get(&peer) {
                 end.set_down();
             }
             remote.tell(peer, "link down");
         }
+        remote.retry();
         self.choose(peer);
-        self.retry(peer);
+    }
+
+    /// A peer closed a connection that this node did not.
+    fn on_hung_up(&mut self, id: ConnectionId) {
+        let Some(peer) = self.connections.get(&id).map(|held| held.peer) else { return };
+        if self.remotes.get_mut(&peer).is_some_and(|remote| remote.hung_up(id)) {
+            self.note(peer, Trouble::HangsUp);
+        }
+    }
+
+    /// A peer knows no stream of this network: its key is one of ours, its network is not.
+    fn on_foreign(&mut self, id: ConnectionId) {
+        if let Some(peer) = self.connections.get(&id).map(|held| held.peer) {
+            self.note(peer, Trouble::Foreign);
+            self.close(id);
+        }
+    }
+
+    fn note(&self, peer: ValidatorId, trouble: Trouble) {
+        trouble::note(&self.shared.links, peer, trouble, self.believed);
     }
 
     fn on_stream(&mut self, ready: Ready) {
@@ -322,16 +263,16 @@ impl<I: Inbox> Keeper<I> {
         match news {
             News::Up { peer } => {
                 let Some(remote) = self.remotes.get_mut(&peer) else { return };
-                (remote.failures, remote.busy_since, remote.up_by) = (0, None, None);
+                remote.up();
                 remote.tell(peer, "link up");
-                self.shared.inbox.linked(peer);
             }
             News::Heard { peer, connection } => self.on_heard(peer, connection),
             News::Busy { peer, connection } => {
                 if let Some(remote) = self.remotes.get_mut(&peer) {
-                    remote.busy_since.get_or_insert_with(Instant::now);
+                    remote.busy();
                 }
                 self.close(connection);
+                self.note(peer, Trouble::Busy);
                 self.look_for_a_second_process();
             }
             News::Ended { peer, connection, error } => {
@@ -339,6 +280,7 @@ impl<I: Inbox> Keeper<I> {
                 if error.is_fault() {
                     tracing::warn!(%peer, %error, "a peer sends what no honest one does: shut out for a while");
                     self.shut_out(peer);
+                    self.note(peer, Trouble::ShutOut(error.to_string()));
                 } else if is_open {
                     tracing::debug!(%peer, %error, "a stream ended");
                 }
@@ -354,9 +296,7 @@ impl<I: Inbox> Keeper<I> {
 
     fn shut_out(&mut self, peer: ValidatorId) {
         let Some(remote) = self.remotes.get_mut(&peer) else { return };
-        let wait = (SHUT_OUT * 2_u32.pow(remote.faults.min(8))).min(SHUT_OUT_MOST);
-        remote.faults = remote.faults.saturating_add(1);
-        remote.out_until = Some(Instant::now() + wait);
+        remote.shut_out();
         self.swarm.behaviour_mut().shut_out(remote.id, true);
         self.close_all(peer);
     }
@@ -368,23 +308,16 @@ impl<I: Inbox> Keeper<I> {
 
     /// Closes connections whose peers do not answer.
     fn close_stuck(&mut self, now: Instant) {
-        let is_stuck = |remote: &Remote| remote.up_by.is_some_and(|due| due <= now);
-        let stuck: Vec<ConnectionId> =
-            self.remotes.values().filter(|it| is_stuck(it)).filter_map(|it| it.sending).collect();
+        let stuck: Vec<ConnectionId> = self.remotes.values().filter_map(|remote| remote.stuck(now)).collect();
         stuck.into_iter().for_each(|id| self.close(id));
     }
 
     /// If more peers than can lie say so for long enough, another process uses this node's keys.
     fn look_for_a_second_process(&self) {
-        let is_old = |since: Instant| since.elapsed() > DISPLACED;
-        let busy = self.remotes.iter().filter(|(_, remote)| remote.busy_since.is_some_and(is_old));
+        let busy = self.remotes.iter().filter(|(_, remote)| remote.is_long_busy());
         let busy: Vec<ValidatorId> = busy.map(|(peer, _)| *peer).collect();
         if busy.len() >= self.believed {
             self.shared.inbox.displaced(&busy);
         }
     }
-}
-
-fn multiaddress(address: SocketAddr) -> Multiaddr {
-    Multiaddr::from(address.ip()).with(libp2p::multiaddr::Protocol::Tcp(address.port()))
 }

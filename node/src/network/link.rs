@@ -1,22 +1,18 @@
 //! The two halves of a link: what is read from a peer, and what is written to it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use ledger_types::ValidatorId;
 use libp2p::swarm::{ConnectionId, Stream};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt as _};
 
 use super::claims::{Claims, ProcessId};
 use super::frames::{FrameReader, SILENCE, StreamError, send_all};
+use super::hello::{self, Answer};
 use super::{Inbox, Links, Way};
-
-/// The answers to the number by which a process names itself.
-const WELCOME: u8 = 1;
-const BUSY: u8 = 2;
 
 /// What all links of a node use.
 pub(super) struct Shared<I> {
@@ -84,14 +80,9 @@ async fn admit<I>(
         let is_welcome = welcome.wait_for(|is_welcome| *is_welcome);
         return Ok(timeout(SILENCE, is_welcome).await.map_err(silent)?.is_ok());
     }
-    let mut process = ProcessId::default();
-    timeout(SILENCE, stream.read_exact(&mut process)).await.map_err(silent)??;
+    let process = hello::hear(stream).await?;
     let is_welcome = shared.claims.claim(place.peer, process, place.connection, Instant::now());
-    let answer = async {
-        stream.write_u8(if is_welcome { WELCOME } else { BUSY }).await?;
-        stream.flush().await
-    };
-    timeout(SILENCE, answer).await.map_err(|_| StreamError::Stuck)??;
+    hello::answer(stream, if is_welcome { Answer::Welcome } else { Answer::Busy }).await?;
     welcomed.send_replace(is_welcome);
     if is_welcome {
         let Place { peer, connection, .. } = place;
@@ -108,7 +99,8 @@ async fn admit<I>(
 async fn read_frames<I: Inbox>(shared: &Shared<I>, place: Place, stream: Compat<Stream>) -> StreamError {
     let Place { peer, connection, way } = place;
     let Some(end) = shared.links.peers.get(&peer) else { return StreamError::Silent };
-    let mut frames = FrameReader::new(stream, end.meter(way));
+    let track = end.track(way);
+    let mut frames = FrameReader::new(stream, &track.meter);
     loop {
         let frame = match frames.next(|| shared.claims.heard(peer, Instant::now())).await {
             Ok(frame) => frame,
@@ -117,7 +109,7 @@ async fn read_frames<I: Inbox>(shared: &Shared<I>, place: Place, stream: Compat<
         if !shared.claims.holds(peer, connection) {
             return StreamError::Silent;
         }
-        end.received(way).add(frame.len());
+        track.received.add(frame.len());
         if let Err(reason) = shared.inbox.take(peer, way, frame).await {
             return StreamError::Junk(reason);
         }
@@ -130,27 +122,19 @@ pub(super) async fn write<I: Inbox>(shared: Arc<Shared<I>>, place: Place, stream
     let mut stream = stream.compat();
     let Some(end) = shared.links.peers.get(&peer) else { return };
     if way == Way::Consensus {
-        match introduce(shared.process, &mut stream).await {
-            Ok(WELCOME) => {
-                end.is_up.store(true, Relaxed);
+        match hello::ask(&mut stream, shared.process).await {
+            Ok(Answer::Welcome) => {
+                end.set_up();
                 let _ = shared.tell.send(News::Up { peer }).await;
             }
-            Ok(_) => {
+            Ok(Answer::Busy) => {
                 let _ = shared.tell.send(News::Busy { peer, connection }).await;
                 return;
             }
             Err(error) => return shared.ended(place, error).await,
         }
     }
-    let error = send_all(end.lane(way), end.sent(way), stream).await;
+    let track = end.track(way);
+    let error = send_all(&track.lane, &track.sent, stream).await;
     shared.ended(place, error).await;
-}
-
-async fn introduce(process: ProcessId, stream: &mut Compat<Stream>) -> Result<u8, StreamError> {
-    let asked = async {
-        stream.write_all(&process).await?;
-        stream.flush().await?;
-        stream.read_u8().await
-    };
-    Ok(timeout(SILENCE, asked).await.map_err(|_| StreamError::Silent)??)
 }

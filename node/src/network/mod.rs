@@ -1,4 +1,4 @@
-//! Links to the other validators: libp2p over TCP with Noise and Yamux.
+//! Links to the other validators: libp2p over TCP with Noise and Yamux, or over QUIC.
 //!
 //! [`Links`] is the near end: whoever has something to say puts it there and never waits. [`open()`] is the far end: one
 //! task that keeps a link to every peer, and two for every link. What peers say goes to an [`Inbox`].
@@ -7,28 +7,34 @@ mod budget;
 mod claims;
 mod door;
 mod frames;
+#[cfg(test)]
+mod fuzz;
+mod hello;
 mod keeper;
 mod lane;
 mod link;
 mod open;
+mod peer;
+mod remote;
 mod socket;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod transport;
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use bytes::Bytes;
 use consensus::{Message, Recipients};
 use ledger_types::ValidatorId;
 
-use frames::Meter;
-use lane::{Lane, Overflow};
 pub(crate) use open::{Config, PeerConfig, open};
+use peer::Peer;
+pub(crate) use transport::Transport;
+pub(crate) use trouble::Trouble;
 
 /// The way a frame takes. Each is a stream of its own, so that blocks and batches never stand before a vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,16 +45,6 @@ pub(crate) enum Way {
     Blocks,
     /// Batches that clients gave to the sender.
     Batches,
-}
-
-impl Way {
-    fn of<T>(self, consensus: T, blocks: T, batches: T) -> T {
-        match self {
-            Self::Consensus => consensus,
-            Self::Blocks => blocks,
-            Self::Batches => batches,
-        }
-    }
 }
 
 /// Takes what peers say. A future that does not end holds up that way of that peer only.
@@ -64,9 +60,6 @@ pub(crate) trait Inbox: Send + Sync + 'static {
         frame: Bytes,
     ) -> impl Future<Output = Result<(), String>> + Send;
 
-    /// A link to a peer came up.
-    fn linked(&self, peer: ValidatorId);
-
     /// These peers hear another process with this node's keys, and they are too many to lie: this one must stop.
     fn displaced(&self, by: &[ValidatorId]);
 }
@@ -76,10 +69,12 @@ pub(crate) trait Inbox: Send + Sync + 'static {
 pub(crate) struct LinkState {
     /// The peer.
     pub(crate) peer: ValidatorId,
-    /// Where it is reached: `HOST:PORT`.
-    pub(crate) address: String,
+    /// Where it is reached: `tcp://HOST:PORT` or `quic://HOST:PORT`.
+    pub(crate) endpoint: String,
     /// Whether the link is up.
     pub(crate) is_up: bool,
+    /// Why it is not, if that is known.
+    pub(crate) trouble: Option<Trouble>,
 }
 
 /// What went over all links.
@@ -98,89 +93,6 @@ pub(crate) struct Links {
     peers: Arc<BTreeMap<ValidatorId, Peer>>,
 }
 
-/// What is kept of one peer.
-#[derive(Debug)]
-struct Peer {
-    address: String,
-    is_up: AtomicBool,
-    consensus: Lane,
-    blocks: Lane,
-    batches: Lane,
-    sent: [Traffic; 3],
-    received: [Traffic; 3],
-    meters: [Meter; 3],
-}
-
-/// What went over a way.
-#[derive(Debug, Default)]
-pub(crate) struct Traffic {
-    frames: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl Traffic {
-    fn add(&self, bytes: usize) {
-        self.frames.fetch_add(1, Relaxed);
-        self.bytes.fetch_add(bytes as u64, Relaxed);
-    }
-}
-
-/// Bytes that wait for one peer at most, by their way.
-const CONSENSUS_BYTES: usize = 16 << 20;
-const BLOCKS_BYTES: usize = 32 << 20;
-const BATCHES_BYTES: usize = 32 << 20;
-
-impl Peer {
-    fn new(address: String) -> Self {
-        Self {
-            address,
-            is_up: false.into(),
-            consensus: Lane::new(CONSENSUS_BYTES, Overflow::DropOldest),
-            blocks: Lane::new(BLOCKS_BYTES, Overflow::Refuse),
-            batches: Lane::new(BATCHES_BYTES, Overflow::Refuse),
-            sent: Default::default(),
-            received: Default::default(),
-            meters: [Way::Consensus, Way::Blocks, Way::Batches].map(Meter::new),
-        }
-    }
-
-    fn meter(&self, way: Way) -> &Meter {
-        let [consensus, blocks, batches] = &self.meters;
-        way.of(consensus, blocks, batches)
-    }
-
-    fn sent(&self, way: Way) -> &Traffic {
-        let [consensus, blocks, batches] = &self.sent;
-        way.of(consensus, blocks, batches)
-    }
-
-    fn received(&self, way: Way) -> &Traffic {
-        let [consensus, blocks, batches] = &self.received;
-        way.of(consensus, blocks, batches)
-    }
-
-    /// The link is gone, and what waited for it.
-    fn set_down(&self) {
-        self.is_up.store(false, Relaxed);
-        [&self.consensus, &self.blocks, &self.batches].into_iter().for_each(Lane::clear);
-    }
-
-    fn lane(&self, way: Way) -> &Lane {
-        way.of(&self.consensus, &self.blocks, &self.batches)
-    }
-
-    fn is_up(&self) -> bool {
-        self.is_up.load(Relaxed)
-    }
-
-    /// Puts a frame on its way. Without a link it is lost, as on a wire: who needs it says it again.
-    fn push(&self, way: Way, frame: &Bytes) {
-        if self.is_up() {
-            self.lane(way).push(frame.clone());
-        }
-    }
-}
-
 impl Links {
     /// The links of a network of one.
     pub(crate) fn none() -> Self {
@@ -190,14 +102,22 @@ impl Links {
     /// Links that are up and lead nowhere.
     #[cfg(test)]
     pub(crate) fn to(peers: impl IntoIterator<Item = ValidatorId>) -> Self {
-        let peer = |id| (id, Peer { is_up: true.into(), ..Peer::new(String::new()) });
-        Self { peers: Arc::new(peers.into_iter().map(peer).collect()) }
+        let peers = peers.into_iter().map(|id| (id, Peer::new(String::new())));
+        let links = Self { peers: Arc::new(peers.collect()) };
+        links.peers.values().for_each(Peer::set_up);
+        links
     }
 
     /// How many frames wait for a peer on a way.
     #[cfg(test)]
     pub(crate) fn waiting(&self, peer: ValidatorId, way: Way) -> usize {
-        self.peers.get(&peer).map_or(0, |peer| peer.lane(way).waiting())
+        self.peers.get(&peer).map_or(0, |peer| peer.track(way).lane.waiting())
+    }
+
+    /// Tells when the link to a peer comes up or goes down.
+    #[cfg(test)]
+    fn watch(&self, peer: ValidatorId) -> Option<tokio::sync::watch::Receiver<bool>> {
+        self.peers.get(&peer).map(Peer::watch)
     }
 
     /// Sends a consensus message.
@@ -224,17 +144,14 @@ impl Links {
     /// room.
     pub(crate) fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        for peer in self.peers.values() {
-            for traffic in &peer.sent {
-                totals.sent_frames += traffic.frames.load(Relaxed);
-                totals.sent_bytes += traffic.bytes.load(Relaxed);
-            }
-            for traffic in &peer.received {
-                totals.received_frames += traffic.frames.load(Relaxed);
-                totals.received_bytes += traffic.bytes.load(Relaxed);
-            }
-            totals.dropped_frames +=
-                [&peer.consensus, &peer.blocks, &peer.batches].map(Lane::dropped).iter().sum::<u64>();
+        for track in self.peers.values().flat_map(Peer::tracks) {
+            let ((sent_frames, sent_bytes), (received_frames, received_bytes)) =
+                (track.sent.read(), track.received.read());
+            totals.sent_frames += sent_frames;
+            totals.sent_bytes += sent_bytes;
+            totals.received_frames += received_frames;
+            totals.received_bytes += received_bytes;
+            totals.dropped_frames += track.lane.dropped();
         }
         totals
     }
@@ -243,8 +160,9 @@ impl Links {
     pub(crate) fn states(&self) -> Vec<LinkState> {
         let state = |(id, peer): (&ValidatorId, &Peer)| LinkState {
             peer: *id,
-            address: peer.address.clone(),
+            endpoint: peer.endpoint.clone(),
             is_up: peer.is_up(),
+            trouble: peer.trouble(),
         };
         self.peers.iter().map(state).collect()
     }

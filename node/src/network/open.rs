@@ -9,25 +9,20 @@ use anyhow::{Context as _, Result, bail};
 use futures_util::StreamExt as _;
 use ledger_types::topology::NetKey;
 use ledger_types::{NetworkId, PrivateKey, PublicKey, ValidatorId};
-use libp2p::core::upgrade::Version;
 use libp2p::identity::{self, Keypair, ed25519};
 use libp2p::swarm::{self, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, Transport as _, noise, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, Swarm};
 use tokio_util::sync::CancellationToken;
 
 use super::door::Door;
 use super::keeper::Keeper;
-use super::socket::Socket;
-use super::{Inbox, Links, Peer};
+use super::peer::Peer;
+use super::{Inbox, Links, Transport};
 
 /// How long a connection with its handshake may take, and after it the streams with the peer's welcome.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(3);
 /// Streams of one connection whose way is not agreed on yet; others are dropped.
 const NEGOTIATING: usize = 8;
-/// Yamux shares a gigabyte between a connection's streams: with so many allowed, each has 256 KiB and never gets more,
-/// whatever round trip the peer pretends. That is 5 MB a second and stream at 50 ms.
-const STREAMS: usize = 4_096;
-
 /// What a node needs to be linked.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -35,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) network_id: NetworkId,
     /// The key that this node shows.
     pub(crate) net_key: PrivateKey,
+    /// What carries the links.
+    pub(crate) transport: Transport,
     /// Where to listen.
     pub(crate) address: SocketAddr,
     /// All other validators.
@@ -57,6 +54,7 @@ pub(crate) struct Network {
     swarm: Swarm<Door>,
     links: Links,
     peers: BTreeMap<ValidatorId, (PeerId, String)>,
+    transport: Transport,
     believed: usize,
     stop: CancellationToken,
 }
@@ -66,7 +64,7 @@ pub(crate) struct Network {
 /// # Errors
 /// When the port is taken or a key is none.
 pub(crate) async fn open(config: Config) -> Result<(Links, Network)> {
-    let Config { network_id, net_key, address, peers, believed } = config;
+    let Config { network_id, net_key, transport, address, peers, believed } = config;
     let key = keypair(&net_key)?;
     let mut known = BTreeMap::new();
     for (peer, PeerConfig { net_key, address }) in peers {
@@ -74,33 +72,21 @@ pub(crate) async fn open(config: Config) -> Result<(Links, Network)> {
             .with_context(|| format!("the net key of {peer} is no ed25519 key"))?;
         known.insert(peer, (identity::PublicKey::from(public).to_peer_id(), address));
     }
-    let door = Door::new(known.values().map(|(id, _)| *id).collect());
-    let mut swarm = swarm(&key, network_id, door)?;
-    listen(&mut swarm, address).await.with_context(|| format!("listening on {address}"))?;
-    let ends = known.iter().map(|(peer, (_, address))| (*peer, Peer::new(address.clone()))).collect();
+    let door = Door::new(known.values().map(|(id, _)| *id).collect(), transport.names(network_id)?);
+    let connections = transport.connections(&key, network_id)?;
+    let config = swarm::Config::with_tokio_executor().with_max_negotiating_inbound_streams(NEGOTIATING);
+    let mut swarm = Swarm::new(connections, door, key.public().to_peer_id(), config);
+    let place = transport.multiaddress(address);
+    listen(&mut swarm, place).await.with_context(|| format!("listening on {address}"))?;
+    let end = |address: &String| Peer::new(transport.endpoint(address));
+    let ends = known.iter().map(|(peer, (_, address))| (*peer, end(address))).collect();
     let links = Links { peers: Arc::new(ends) };
     let stop = CancellationToken::new();
-    Ok((links.clone(), Network { swarm, links, peers: known, believed, stop }))
-}
-
-fn swarm(key: &Keypair, network_id: NetworkId, door: Door) -> Result<Swarm<Door>> {
-    let noise = noise::Config::new(key).context("the keys of the handshake")?;
-    let mut muxer = yamux::Config::default();
-    muxer.set_max_num_streams(STREAMS);
-    let transport = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true))
-        .map(|stream, _| Socket::new(stream))
-        .upgrade(Version::V1Lazy)
-        .authenticate(noise.with_prologue(network_id.0.to_vec()))
-        .multiplex(muxer)
-        .timeout(HANDSHAKE)
-        .boxed();
-    let config = swarm::Config::with_tokio_executor().with_max_negotiating_inbound_streams(NEGOTIATING);
-    Ok(Swarm::new(transport, door, key.public().to_peer_id(), config))
+    Ok((links.clone(), Network { swarm, links, peers: known, transport, believed, stop }))
 }
 
 /// Waits until the port is bound, or cannot be.
-async fn listen(swarm: &mut Swarm<Door>, address: SocketAddr) -> Result<()> {
-    let place = Multiaddr::from(address.ip()).with(libp2p::multiaddr::Protocol::Tcp(address.port()));
+async fn listen(swarm: &mut Swarm<Door>, place: Multiaddr) -> Result<()> {
     swarm.listen_on(place)?;
     loop {
         match swarm.select_next_some().await {
@@ -129,8 +115,8 @@ impl Network {
         if let Err(error) = getrandom::fill(&mut process) {
             tracing::error!(%error, "no random numbers");
         }
-        let Self { swarm, links, peers, believed, stop } = self;
-        let keeper = Keeper::new(swarm, (links, inbox, process), peers, believed);
+        let Self { swarm, links, peers, transport, believed, stop } = self;
+        let keeper = Keeper::new(swarm, (links, inbox, process), peers, (transport, believed));
         tokio::spawn(keeper.run(stop.clone()));
         stop
     }

@@ -35,7 +35,7 @@ impl Anchor {
 
     pub(super) fn of(genesis: Genesis) -> Self {
         // The first block orders the leaders, and a certificate does not depend on who led.
-        let committee = Committee::new(genesis.network_id, 0, genesis.topology.clone(), &BlockId::ZERO);
+        let committee = Committee::new(genesis.lineage.clone(), 0, genesis.topology.clone(), &BlockId::ZERO);
         Self { genesis, committee }
     }
 
@@ -45,7 +45,14 @@ impl Anchor {
         let headers = headers.iter().map(|bytes| BlockHeader::decode(bytes.clone().into()));
         let headers: Vec<BlockHeader> = headers.collect::<Result<_, _>>().context("a block's header")?;
         for header in &headers {
-            ensure!(header.network_id == self.genesis.network_id, "the block is of another network");
+            let lineage = &self.genesis.lineage;
+            let network_id = lineage.of_height(header.height);
+            ensure!(header.network_id == network_id, "the block is of another network, or was rolled back");
+            let agreed = lineage.agreed(header.height);
+            ensure!(
+                agreed.is_none_or(|agreed| agreed == header.id()),
+                "the block is not that of the rollback"
+            );
             ensure!(header.cfg_hash == self.genesis.cfg_hash, "the block is of another committee");
         }
         for pair in headers.windows(2) {
@@ -65,7 +72,8 @@ impl Anchor {
 
     fn check_certificate(&self, bytes: Vec<u8>, header: &BlockHeader) -> Result<Vec<String>> {
         let certificate = Certificate::from_bytes(bytes.into()).context("the certificate")?;
-        certificates::check(&certificate, &self.committee, &Ed25519Verifier).context("the certificate")?;
+        certificates::check_history(&certificate, &self.committee, &Ed25519Verifier)
+            .context("the certificate")?;
         let Certified::Finalization(candidate) = certificate.certified() else {
             bail!("the certificate finalizes nothing");
         };

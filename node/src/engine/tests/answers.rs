@@ -17,7 +17,7 @@ use crate::network::Links;
 use crate::testing::{batch, committee, key, large_batch, validator};
 
 fn run_from(bench: &Bench, from_height: u64) -> Option<Run> {
-    let (_, answerer) = Answerer::new(bench.ledger.clone(), bench.pool.clone(), Links::none());
+    let (_, answerer) = Answerer::new(bench.ledger.clone(), bench.pool.clone(), Links::none(), None);
     match answerer.answer(Question::Run { from_height }).unwrap() {
         None => None,
         Some(Message::Run(run)) => Some(*run),
@@ -29,7 +29,7 @@ fn run_from(bench: &Bench, from_height: u64) -> Option<Run> {
 pub(super) fn commit(bench: &Bench, batch: Verified<Batch>) -> Arc<Executed> {
     let (ledger, head) = (&bench.ledger, bench.ledger.head());
     let slot = Slot {
-        network_id: bench.network.network_id,
+        network_id: bench.network.lineage.current(),
         cfg_hash: bench.network.topology.cfg_hash(),
         epoch: 0,
         view: head.height + 1,
@@ -134,7 +134,7 @@ fn a_proof_beyond_the_last_body_is_found() {
 #[test]
 fn one_peer_cannot_take_the_turns_of_the_others() {
     let bench = Bench::new(4);
-    let (questions, answerer) = Answerer::new(bench.ledger.clone(), bench.pool.clone(), Links::none());
+    let (questions, answerer) = Answerer::new(bench.ledger.clone(), bench.pool.clone(), Links::none(), None);
     for _ in 0..100 {
         questions.ask(validator(2), Question::Run { from_height: 1 });
     }

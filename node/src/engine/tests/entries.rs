@@ -31,7 +31,7 @@ fn propose(bench: &Bench, batches: &[Verified<Batch>]) -> (BlockHeader, Bytes) {
 }
 
 fn entries(bench: &Bench, header: &BlockHeader, indices: &[u32]) -> Option<Bytes> {
-    let (_, answerer) = Answerer::new(bench.ledger.clone(), bench.pool.clone(), Links::none());
+    let (_, answerer) = Answerer::new(bench.ledger.clone(), bench.pool.clone(), Links::none(), None);
     let question = Question::Entries { block: header.id(), indices: indices.to_vec() };
     match answerer.answer(question).unwrap() {
         None => None,

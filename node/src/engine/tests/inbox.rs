@@ -1,11 +1,10 @@
 //! What the inbox takes from peers, and how much of it waits.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use consensus::Message;
 use consensus::message::{Entries, Heartbeat};
 use futures_util::FutureExt as _;
+use ledger_types::certificate::{Certificate, CertificateVote, Certified};
 use ledger_types::limits::{BLOCK_BYTES, POOL_BATCHES, POOL_BYTES};
 use ledger_types::{BlockId, Signature};
 
@@ -14,15 +13,13 @@ use super::super::inbox::{LATE_MS, PeerInbox, WAITING_BYTES, WAITING_MESSAGES, h
 use super::Bench;
 use super::answers::commit;
 use crate::batch_list;
-use crate::broadcast::Broadcast;
 use crate::clock::Clock;
-use crate::network::{Inbox as _, Links, Way};
+use crate::network::{Inbox as _, Way};
 use crate::testing::{batch, forged, rejected_batch, validator};
 
 fn inbox(bench: &Bench) -> PeerInbox {
-    let broadcast = Arc::new(Broadcast::new(Links::none(), bench.pool.clone()));
     let (pool, reader) = (bench.pool.clone(), bench.ledger.reader());
-    PeerInbox::new(bench.handle(4, true), pool, reader, broadcast, Clock::start())
+    PeerInbox::new(bench.handle(4, true), pool, reader, Clock::start())
 }
 
 fn entries(bytes: usize) -> Bytes {
@@ -59,6 +56,27 @@ async fn what_no_honest_peer_sends_is_an_error() {
     assert!(inbox.take(validator(5), Way::Blocks, entries(1)).await.is_err(), "no member");
     assert_eq!(bench.pool.size(), (0, 0));
     assert_eq!(bench.events.try_iter().count(), 0);
+}
+
+/// A nullification that nobody signed.
+fn unsigned(view: u64) -> Bytes {
+    let vote = CertificateVote { from_view: view, signature: Signature::ZERO };
+    let votes = [1, 2, 3].map(|number| (validator(number), vote));
+    Message::Certificate(Certificate::new(0, Certified::Nullification { view }, votes).unwrap())
+        .encode()
+        .into()
+}
+
+#[tokio::test]
+async fn certificates_of_views_long_decided_cost_no_signature_check() {
+    let bench = Bench::new(4);
+    let handle = bench.handle(4, true);
+    handle.shown.lock().status.final_view = 10;
+    let inbox = PeerInbox::new(handle, bench.pool.clone(), bench.ledger.reader(), Clock::start());
+    inbox.take(validator(2), Way::Consensus, unsigned(9)).await.expect("nobody looks at what signed it");
+    let refused = inbox.take(validator(2), Way::Consensus, unsigned(10)).await.unwrap_err();
+    assert!(refused.contains("does not verify"), "{refused}");
+    assert_eq!(bench.events.try_iter().count(), 0, "the core hears nothing of either");
 }
 
 #[tokio::test]
@@ -139,9 +157,8 @@ fn a_peer_waits_when_too_much_of_it_is_not_handled() {
 fn a_displaced_node_stops() {
     let bench = Bench::new(4);
     let handle = bench.handle(4, true);
-    let broadcast = Arc::new(Broadcast::new(Links::none(), bench.pool.clone()));
     let reader = bench.ledger.reader();
-    let inbox = PeerInbox::new(handle.clone(), bench.pool.clone(), reader, broadcast, Clock::start());
+    let inbox = PeerInbox::new(handle.clone(), bench.pool.clone(), reader, Clock::start());
     inbox.displaced(&[validator(2), validator(4)]);
     assert!(handle.fault().unwrap().contains("c1-2, c1-4"));
     assert!(matches!(bench.events.try_recv(), Ok(Event::PoolChanged)), "the driver wakes");

@@ -75,13 +75,14 @@ impl Bench {
             duty: Duty::Votes,
             heard,
             is_quorum_heard,
+            is_quorum_voting: is_quorum_heard,
             offenders: 0,
         };
         EngineHandle {
             inputs: self.sender.clone(),
             committee: testing::committee(&self.ledger, &self.network),
             going: Default::default(),
-            shown: Arc::new(Mutex::new(Shown { status, evidence: Vec::new() })),
+            shown: Arc::new(Mutex::new(Shown { status, evidence: Vec::new(), doubtful: Vec::new() })),
             doubt: None,
             fault: Arc::new(Fault::none()),
         }

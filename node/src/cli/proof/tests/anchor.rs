@@ -75,7 +75,7 @@ fn without_a_certificate_only_the_networks_own_block_0_is_final() {
     let check =
         |headers: &[BlockHeader]| ANCHOR.check(None, &encode(headers)).map_err(|error| format!("{error:#}"));
     let folder = tempfile::tempdir().unwrap();
-    let ledger = crate::wiring::open_ledger(folder.path(), &GENESIS, 1 << 30, false).unwrap();
+    let ledger = crate::wiring::open_ledger(folder.path(), &GENESIS, 1 << 30, false, u64::MAX).unwrap();
     let block_0 = ledger.reader().header(0).unwrap().unwrap();
     let found = check(std::slice::from_ref(&block_0)).unwrap();
     assert!((found.header == block_0) && found.signers.is_empty());

@@ -27,7 +27,7 @@ fn genesis() -> Genesis {
 /// A header of the network on top of another block.
 pub(super) fn header(height: u64, parent: BlockId) -> BlockHeader {
     BlockHeader {
-        network_id: GENESIS.network_id,
+        network_id: GENESIS.lineage.current(),
         epoch: 0,
         view: height,
         height,
@@ -46,7 +46,7 @@ pub(super) fn header(height: u64, parent: BlockId) -> BlockHeader {
 
 /// A certificate with the votes of some validators, numbered through both clusters.
 pub(super) fn certificate(certified: Certified, signers: &[usize]) -> Vec<u8> {
-    let committee = Committee::new(GENESIS.network_id, 0, GENESIS.topology.clone(), &BlockId::ZERO);
+    let committee = Committee::new(GENESIS.lineage.clone(), 0, GENESIS.topology.clone(), &BlockId::ZERO);
     let all: Vec<_> = GENESIS.topology.validators().collect();
     let votes = signers.iter().map(|at| {
         let (id, validator) = all[*at];

@@ -1,0 +1,42 @@
+//! The check of large files while the node runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use anyhow::{Context as _, Result};
+use ledger::Ledger;
+
+use crate::engine::EngineHandle;
+
+/// Looks for damage in a thread of low priority; what it finds stops the node, since it might be served as truth.
+pub(crate) struct FileCheck {
+    stopped: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl FileCheck {
+    /// Starts the check of files above this size.
+    pub(crate) fn start(ledger: Arc<Ledger>, check_bytes: u64, engine: EngineHandle) -> Result<Self> {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let seen = stopped.clone();
+        let check = move || {
+            // On Linux a thread of its own; without it the check only takes more from the others.
+            let _ = rustix::process::nice(19);
+            let go_on = || !seen.load(Ordering::Relaxed);
+            match ledger.check_large_files(check_bytes, &go_on) {
+                Err(error) if go_on() => engine.fail(error.to_string()),
+                _ => {}
+            }
+        };
+        let thread = std::thread::Builder::new().name("check".to_owned()).spawn(check);
+        Ok(Self { stopped, thread: thread.context("starting the check of files")? })
+    }
+
+    /// Ends it; the ledger can be closed then.
+    pub(crate) fn stop(self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        // A panic has been reported; there is nothing to save here.
+        let _ = self.thread.join();
+    }
+}
