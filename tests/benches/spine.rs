@@ -11,19 +11,22 @@
     reason = "a benchmark prints and fails by panicking"
 )]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use ledger::state::flat::{FlatCursor, Found};
 use ledger::state::{JmtTree, NodeSource, StateError, StateTree as _, flat};
-use ledger::store::{Durability, File, FileOptions, View};
+use ledger::store::{Durability, File, FileOptions, View, pages};
 use ledger_types::hash::sha256;
 use ledger_types::proto::client as proto;
 use ledger_types::signature::Curve;
 use ledger_types::{Address, BlockHeader};
 use tests::client::Outcome;
 use tests::load::{inc, key, set};
+use tests::measure::{CpuTimes, calibrate, per_second};
 use tests::node::Home;
 use txfamilies::sign_batch;
 
@@ -47,38 +50,9 @@ fn main() {
         alone();
     }
     if wanted("state") {
-        println!("state puts with root, LMDB included, blocks of 1,000 updates of random keys");
+        println!("state puts with root, LMDB included, blocks of 1,000 updates of random keys; reads; pages");
         state(&[100_000, 1_000_000]);
     }
-}
-
-fn calibrate() {
-    for curve in [Curve::Ed25519, Curve::Secp256k1] {
-        let (key, message) = (key(curve, "calibration"), [7; 300]);
-        let (public, signature) = (key.public_key(), key.sign(&message));
-        let rate = per_second(Duration::from_secs(2), || public.verify(&message, &signature).unwrap());
-        println!("  {curve} verifications, one core        {rate:>9.0} /s");
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let file = open(&folder.path().join("calibration.lmdb"), Durability::EveryCommit);
-    let mut number = 0u64;
-    let rate = per_second(Duration::from_secs(3), || {
-        number += 1;
-        let mut writer = file.write().unwrap();
-        writer.put(&number.to_be_bytes(), &[1; 300]).unwrap();
-        writer.commit().unwrap();
-    });
-    println!("  LMDB commits, synced                    {rate:>9.0} /s");
-}
-
-fn per_second(span: Duration, mut work: impl FnMut()) -> f64 {
-    let start = Instant::now();
-    let mut count = 0.0;
-    while start.elapsed() < span {
-        work();
-        count += 1.0;
-    }
-    count / start.elapsed().as_secs_f64()
 }
 
 fn load(curve: Curve, batch_size: usize) {
@@ -114,7 +88,7 @@ fn load(curve: Curve, batch_size: usize) {
         blocks as f64 / seconds,
         per(disk_bytes(&home) as f64),
     );
-    println!("            CPU by thread, us/tx: {}", cpu.table(transactions));
+    println!("            CPU by thread, us/tx: {}", cpu.table(transactions as u64));
 }
 
 fn signed(curve: Curve, batch: usize, size: usize) -> proto::Batch {
@@ -180,42 +154,6 @@ fn disk_bytes(home: &Home) -> u64 {
     tests::lmdb::FILES.iter().map(|name| std::fs::metadata(home.file(name)).unwrap().len()).sum()
 }
 
-/// CPU seconds of a process, by the names of its threads.
-struct CpuTimes(BTreeMap<String, f64>);
-
-impl CpuTimes {
-    fn of(pid: i32) -> Self {
-        let mut times = BTreeMap::new();
-        for task in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
-            let Ok(stat) = std::fs::read_to_string(task.unwrap().path().join("stat")) else { continue };
-            let (front, back) = stat.rsplit_once(')').unwrap();
-            let name =
-                front.split_once('(').unwrap().1.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-');
-            let fields: Vec<&str> = back.split_whitespace().collect();
-            let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-            *times.entry(name.to_owned()).or_default() += ticks / 100.0;
-        }
-        Self(times)
-    }
-
-    fn since(mut self, before: &Self) -> Self {
-        for (name, seconds) in &mut self.0 {
-            *seconds -= before.0.get(name).copied().unwrap_or(0.0);
-        }
-        self
-    }
-
-    fn total(&self) -> f64 {
-        self.0.values().sum()
-    }
-
-    fn table(&self, transactions: usize) -> String {
-        let each = self.0.iter().filter(|(_, seconds)| **seconds > 0.0);
-        let each = each.map(|(name, seconds)| format!("{name} {:.0}", seconds * 1e6 / transactions as f64));
-        each.collect::<Vec<_>>().join(", ")
-    }
-}
-
 fn open(path: &Path, durability: Durability) -> File {
     File::open(path, FileOptions { durability, map_bytes: 16 << 30, must_exist: false }).unwrap()
 }
@@ -227,6 +165,46 @@ impl NodeSource for Nodes<'_> {
         let key = [&[2], key].concat();
         self.0.get_copy(&key).map_err(|error| StateError::Store(error.to_string()))
     }
+}
+
+impl FlatCursor for Nodes<'_> {
+    fn at_or_after(&self, key: &[u8]) -> Result<Found<'_>, StateError> {
+        let found = self.0.at_or_after(&[&[1], key].concat());
+        let found = found.map_err(|error| StateError::Store(error.to_string()))?;
+        Ok(found.map(|(key, value)| (&key[1..], value)))
+    }
+
+    fn before(&self, _: &[u8]) -> Result<Found<'_>, StateError> {
+        Ok(None)
+    }
+}
+
+/// Reads of single values as REST answers them, proven by the tree, and without the proof.
+fn read(file: &File, version: u64, address: impl Fn(usize) -> Address, keys: usize) {
+    let root = JmtTree.root(&Nodes(&file.read().unwrap()), version).unwrap();
+    let mut number = 0;
+    let mut rate = |is_proven: bool| {
+        per_second(Duration::from_secs(2), || {
+            number = (number + 7_919) % keys;
+            let (address, view) = (address(number), file.read().unwrap());
+            let value = flat::value_at(&Nodes(&view), &address, version).unwrap();
+            if is_proven {
+                let proof = JmtTree.prove(&Nodes(&view), version, &address).unwrap();
+                proof.verify(&root, &address, value.as_deref()).unwrap();
+            }
+            assert!(value.is_some());
+        })
+    };
+    let (plain, proven) = (rate(false), rate(true));
+    println!("  {keys:>9} keys  {plain:>7.0} reads/s, {proven:.0} proven reads/s, one core");
+}
+
+/// The check of a file's pages and seals.
+fn check(path: &Path) {
+    let (start, megabytes) = (Instant::now(), std::fs::metadata(path).unwrap().len() as f64 / 1e6);
+    let found = pages::check(path, &mut |_| {}).unwrap();
+    let rate = megabytes / start.elapsed().as_secs_f64();
+    println!("  {} records, {megabytes:.0} MB of pages checked at {rate:.0} MB/s", found.entries);
 }
 
 /// Fills a state file, and measures at each of these numbers of keys.
@@ -241,24 +219,29 @@ fn state(sizes: &[usize]) {
         bytes[3..].copy_from_slice(&digest.0);
         Address(bytes)
     };
-    let (mut version, mut filled) = (0, 0);
-    let mut put = |numbers: &mut dyn Iterator<Item = usize>, value: &[u8]| {
+    let mut writer = file.write().unwrap();
+    // The meta record of a state file: without it, seals would not be checked.
+    writer.put(&[0], b"dgt\0\x02\0\0\0\x02").unwrap();
+    writer.commit().unwrap();
+    let version = Cell::new(0);
+    let mut filled = 0;
+    let put = |numbers: &mut dyn Iterator<Item = usize>, value: &[u8]| {
         let changes: BTreeMap<Address, Option<Bytes>> =
             numbers.map(|number| (address(number), Some(Bytes::copy_from_slice(value)))).collect();
         let update = {
             let view = file.read().unwrap();
-            JmtTree.update(&Nodes(&view), version, &changes).unwrap()
+            JmtTree.update(&Nodes(&view), version.get(), &changes).unwrap()
         };
         let mut writer = file.write().unwrap();
         for (address, value) in &changes {
-            let key = [&[1][..], &flat::key(address, version)].concat();
+            let key = [&[1][..], &flat::key(address, version.get())].concat();
             writer.put(&key, &flat::encode(value.as_deref())).unwrap();
         }
         for (key, node) in &update.nodes {
             writer.put(&[&[2], &key[..]].concat(), node).unwrap();
         }
         writer.commit().unwrap();
-        version += 1;
+        version.set(version.get() + 1);
     };
     for size in sizes {
         while filled < *size {
@@ -279,5 +262,7 @@ fn state(sizes: &[usize]) {
             cpu * 1e6 / puts,
             wall * 1e6 / puts
         );
+        read(&file, version.get() - 1, address, *size);
+        check(file.path());
     }
 }

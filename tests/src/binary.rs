@@ -1,4 +1,5 @@
-//! The `dgt` binary: built once per test process, with the features and the profile of the tests.
+//! The `dgt` binary: built once per test process, with the features and the profile of the tests; or the one that
+//! `DGT_BINARY` names, to try a release.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use crate::workspace;
 /// The path of `dgt`, built from the sources as they are.
 pub fn dgt() -> &'static Path {
     static DGT: OnceLock<PathBuf> = OnceLock::new();
-    DGT.get_or_init(build)
+    DGT.get_or_init(|| std::env::var_os("DGT_BINARY").map_or_else(build, PathBuf::from))
 }
 
 fn build() -> PathBuf {
@@ -20,8 +21,18 @@ fn build() -> PathBuf {
         Some("debug") | None => "dev",
         Some(other) => other,
     };
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What cargo tells a test of its package: build scripts that look at it (ring's) would run again, and with them half of
+    // the build, here and at the next `cargo test`.
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"]
+            .iter()
+            .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+        {
+            cargo.env_remove(name);
+        }
+    }
+    let built = cargo
         .current_dir(workspace::root())
         // The whole workspace, so that dependencies have the same features as in `cargo test --workspace`.
         .args(["build", "--workspace", "--bins", "--quiet", "--profile", profile, "--target-dir"])

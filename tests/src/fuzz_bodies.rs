@@ -24,7 +24,7 @@ pub use families::{
 pub use mutation::mutate;
 pub use signed::{batch_list, transaction_header};
 pub use state::{flat_record, state_node, state_node_key, state_proof};
-pub use stored::{batch, block, block_header, entry, receipt, rejection};
+pub use stored::{batch, batch_frame, block, block_header, entry, pages, receipt, rejection};
 pub use texts::{ids, network_file};
 
 /// One body with inputs that it accepts, from which others are made.
@@ -47,8 +47,8 @@ macro_rules! bodies {
 }
 
 bodies! {
-    batch, batch_list, bgt_payload, bgt_wallets, block, block_header, certificate, consensus_message, consensus_record,
-    entry, flat_record, ids, intkey_payload, network_file, receipt, rejection, setting_value, settings_payload,
+    batch, batch_frame, batch_list, bgt_payload, bgt_wallets, block, block_header, certificate, consensus_message,
+    consensus_record, entry, flat_record, ids, intkey_payload, network_file, pages, receipt, rejection, setting_value, settings_payload,
     settings_proposals, state_node, state_node_key, state_proof, statement, transaction_header, xo_payload,
 }
 

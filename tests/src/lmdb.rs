@@ -29,9 +29,14 @@ pub fn dump(file: &Path) -> String {
 
 /// Makes a file anew from a dump: `mdb_load -n -f DUMP FILE`.
 pub fn load(dump: &str, file: &Path) {
+    remove(file);
+    load_new(dump, file);
+}
+
+/// The same, where there is no file.
+pub fn load_new(dump: &str, file: &Path) {
     let text = file.with_extension("dump");
     std::fs::write(&text, dump).expect("writing the dump");
-    remove(file);
     run(Command::new("mdb_load").arg("-n").arg("-f").arg(&text).arg(file)).ok();
     std::fs::remove_file(&text).expect("removing the dump");
     let _ = std::fs::remove_file(lock_of(file));

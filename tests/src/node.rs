@@ -278,6 +278,17 @@ impl Node {
         ended.stderr
     }
 
+    /// Stops it with SIGTERM; what it left, whatever its exit code is.
+    pub fn terminate(self) -> Ran {
+        self.signal(Signal::TERM);
+        self.await_end()
+    }
+
+    /// Waits until it ends by itself; what it left.
+    pub fn await_end(mut self) -> Ran {
+        self.process.ended(String::new())
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).expect("sending the signal");

@@ -1,5 +1,7 @@
 //! A network of `dgt` processes on this machine, as `dgt testnet create` makes it. Nodes die with the test.
 
+mod moved;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::net::TcpListener;
@@ -12,7 +14,7 @@ use consensus::evidence::Evidence;
 use genesis::NetworkFile;
 use ledger::store::{ConsensusFile, Durability, File, FileOptions};
 use ledger_types::proto::client as proto;
-use ledger_types::{BlockId, ValidatorId};
+use ledger_types::{BlockId, Lineage, ValidatorId};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -39,7 +41,6 @@ pub struct Testnet {
     // Nodes end before their folder goes, and before the next network has its turn.
     seats: Vec<Seat>,
     folder: Arc<TempDir>,
-    file: NetworkFile,
     _turn: std::fs::File,
 }
 
@@ -76,7 +77,7 @@ impl Testnet {
             Seat { validator, home, node: None, wrapper: Vec::new() }
         };
         let seats = file.topology().validators().map(|(validator, _)| seat(validator)).collect();
-        Self { folder, seats, file, _turn: turn }
+        Self { folder, seats, _turn: turn }
     }
 
     /// Makes a network and starts all its nodes.
@@ -120,6 +121,11 @@ impl Testnet {
     /// The nodes that run.
     pub fn running(&self) -> Vec<usize> {
         (0..self.len()).filter(|index| self.seats[*index].node.is_some()).collect()
+    }
+
+    /// The process ids of the nodes that run.
+    pub fn pids(&self) -> Vec<i32> {
+        self.running().into_iter().map(|index| self.node(index).pid()).collect()
     }
 
     /// A client of a node that runs.
@@ -205,6 +211,14 @@ impl Testnet {
         let status = self.status(seen_by);
         let leader = status["leader"].as_str().unwrap_or_else(|| panic!("no leader in {status}"));
         (0..self.len()).find(|index| self.name(*index) == leader).expect("the leader is a node")
+    }
+
+    /// Stops a node, takes everything out of its data folder and leaves it stopped.
+    pub fn wipe(&mut self, index: usize) {
+        self.stop(index);
+        let data = self.home(index).data();
+        std::fs::remove_dir_all(&data).expect("removing the data folder");
+        std::fs::create_dir(&data).expect("making the data folder");
     }
 
     /// Waits until all nodes that run take part.
@@ -337,12 +351,18 @@ impl Testnet {
         records.sound.into_iter().map(decode).collect()
     }
 
+    /// The ids of the network, as a node's network file tells them.
+    pub fn lineage(&self, index: usize) -> Lineage {
+        let text = std::fs::read_to_string(self.home(index).path().join("etc/network.toml"));
+        NetworkFile::parse(&text.expect("the network file")).expect("a network file").lineage()
+    }
+
     /// A stopped node's consensus file.
     pub fn consensus_file(&self, index: usize) -> ConsensusFile {
         let options =
             FileOptions { durability: Durability::EveryCommit, map_bytes: 64 << 30, must_exist: true };
         let file = File::open(&self.home(index).file(CONSENSUS), options).expect("the consensus file");
-        ConsensusFile::new(file, self.file.network_id()).expect("a consensus file").0
+        ConsensusFile::new(file, self.lineage(index).current()).expect("a consensus file").0
     }
 }
 

@@ -1,7 +1,8 @@
 //! Networks of real nodes: what one is told all commit, once; nodes that die, stand still, forget or lose their files come
 //! back; and nobody votes twice.
 //!
-//! `DGT_NETWORK_KILLS` says how many rounds of trouble there are under load (default 20), `DGT_SEED` repeats its choices.
+//! `DGT_NETWORK_KILLS` says how many rounds of trouble there are under load (default 20), `DGT_SEED` repeats its choices;
+//! `DGT_SYNC_BLOCKS` how many blocks an emptied node fetches (default 300).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "what a long run did must be seen")]
 
@@ -103,6 +104,11 @@ fn what_any_node_is_told_two_clusters_commit_once() {
     check_committed_once(2, 4);
 }
 
+#[test]
+fn what_any_node_is_told_four_clusters_commit_once() {
+    check_committed_once(4, 4);
+}
+
 /// One round of trouble: a node is killed, or the leader stands still.
 fn trouble(network: &mut Testnet, random: &mut Random) {
     let moment = |random: &mut Random, longest| Duration::from_millis(random.below(0..longest));
@@ -128,8 +134,9 @@ fn trouble(network: &mut Testnet, random: &mut Random) {
     }
 }
 
-fn rounds() -> u64 {
-    std::env::var("DGT_NETWORK_KILLS").map_or(20, |text| text.parse().expect("DGT_NETWORK_KILLS is a number"))
+/// A number from the environment.
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
 #[test]
@@ -137,10 +144,11 @@ fn nothing_answered_is_lost_or_decided_twice_by_kills_and_pauses_under_load() {
     let mut random = Random::from_env();
     let mut network = Testnet::start(2, 4);
     let (crowd, mut choices) = (Crowd::of(&network), random.fork());
-    crowd.submit_during(&mut random, || (0..rounds()).for_each(|_| trouble(&mut network, &mut choices)));
+    let rounds = number("DGT_NETWORK_KILLS", 20);
+    crowd.submit_during(&mut random, || (0..rounds).for_each(|_| trouble(&mut network, &mut choices)));
     network.wait_ready();
     let head = network.wait_same_head();
-    eprintln!("{} rounds, {:?}, height {}", rounds(), crowd.check(&network), head.height);
+    eprintln!("{rounds} rounds, {:?}, height {}", crowd.check(&network), head.height);
     commit_until_all_vote(&network, "after");
     check_stopped(network);
 }
@@ -182,18 +190,24 @@ fn nodes_that_were_killed_are_back_among_the_voters() {
 
 #[test]
 fn an_emptied_data_folder_is_filled_again() {
+    let blocks = number("DGT_SYNC_BLOCKS", 300);
     let mut network = Testnet::start(1, 4);
-    for number in 0..5 {
-        network.commit(number % 4, &batch(&format!("early {number}")));
+    let made = Instant::now();
+    while network.client(0).head().height < blocks {
+        // One after the other, so that each has a block of its own.
+        for number in 0..50 {
+            let name = format!("{number} after {}", network.client(0).head().height);
+            network.client(number % 4).commit(&batch(&name));
+        }
     }
-    network.stop(2);
-    let data = network.home(2).data();
-    std::fs::remove_dir_all(&data).unwrap();
-    std::fs::create_dir(&data).unwrap();
+    let made = made.elapsed();
+    network.wipe(2);
     let late = batch("while it was away");
     network.commit(0, &late);
+    let fetched = Instant::now();
     network.start_node(2);
     network.wait_committed(&[late.header_signature]);
+    eprintln!("{blocks} blocks and more: made in {made:.1?}, fetched in {:.1?}", fetched.elapsed());
     commit_until_all_vote(&network, "with all");
     check_needed(&network, &[0], "needs the empty one");
     check_stopped(network);
@@ -286,10 +300,14 @@ fn the_checks_of_stopped_networks_can_fail() {
     };
     let both = [vote(Statement::Finalize(candidate)), vote(Statement::Nullify { from_view: 900, view: 900 })];
     assert!(fails_with(&network, &both, || network.check_votes()), "two votes in a view");
-    let at_1 = Candidate { height: 1, ..candidate };
-    let certificate = Certificate::new(0, Certified::Finalization(at_1), []).unwrap();
-    let other = [Record::FinalizedAt { height: 900, certificate }];
-    assert!(fails_with(&network, &other, || network.check_votes()), "another block at height 1");
+    let finalized = |height, block| {
+        let certified = Certified::Finalization(Candidate { block: BlockId([block; 64]), ..candidate });
+        Record::FinalizedAt { height, certificate: Certificate::new(0, certified, []).unwrap() }
+    };
+    let one = [finalized(899, 9)];
+    assert!(!fails_with(&network, &one, || network.check_votes()), "one block at height 900");
+    let two = [finalized(899, 9), finalized(900, 8)];
+    assert!(fails_with(&network, &two, || network.check_votes()), "two blocks at height 900");
     network.check_votes();
 
     network.start_all();

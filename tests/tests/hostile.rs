@@ -106,7 +106,7 @@ fn a_validator_that_breaks_the_rules_of_links_does_not_stop_the_others() {
         let outcomes = trial.siege.under(phase(), |acts| attack.attack(liar.clone(), acts));
         trial.judge(attack, &outcomes, LIAR_BYTES, most_ms);
     }
-    // Its good batches are as good as anybody's and take their time; they may not stop the others'.
+    // Its good batches are as good as anybody's, so a full pool of them is before the others'.
     let attack = Member::SendsBatches;
     let outcomes = trial.siege.under(phase(), |acts| attack.attack(liar.clone(), acts));
     trial.judge(attack, &outcomes, LIAR_BYTES, u128::MAX);

@@ -75,7 +75,7 @@ fn a_damaged_vote_store_observes_until_the_operator_acts() {
     let head = node.client().head();
     node.stop();
     let file = home.file(CONSENSUS);
-    // The checksum comes first in a value: one bit of it is another.
+    // Any bit of a value: its seal does not match then.
     let flip = |value: &str| format!("{}{}", if value.starts_with('0') { "1" } else { "0" }, &value[1..]);
     lmdb::load(&lmdb::with_value(&lmdb::dump(&file), FLOOR, flip), &file);
 

@@ -117,7 +117,7 @@ impl Face {
         let headers: Vec<BlockHeader> =
             blocks().map(|(header, _)| header.clone()).take_while(|header| header.height <= end).collect();
         let bodies = headers.iter().map_while(|header| self.bodies.get(&header.id()).cloned()).collect();
-        Some(Run { headers, bodies, certificate: certificate.clone() })
+        Some(Run { headers, bodies, certificate: Some(certificate.clone()) })
     }
 
     /// Entries of a block, if it has them still.
@@ -184,7 +184,7 @@ impl Face {
                 {
                     self.bodies.remove(&oldest.id());
                 }
-                self.decided.push_back((header.clone(), certificate));
+                self.decided.extend(certificate.map(|certificate| (header.clone(), certificate)));
                 self.head = header;
                 inputs.push_back(Input::BlockDurable { height });
             }

@@ -133,11 +133,11 @@ fn answer_run(stage: &mut Stage<'_>, face: &Face, to: ValidatorId, from_height: 
             "answered with a run of other headers"
         }
         4 => {
-            let nothing = CertificateVote { from_view: run.certificate.view(), signature: Signature::ZERO };
-            let signers: Vec<_> = run.certificate.signers().map(|signer| (signer, nothing)).collect();
-            if let Some(forged) = paste(stage, run.certificate.certified(), signers) {
-                run.certificate = forged;
-            }
+            run.certificate = run.certificate.and_then(|certificate| {
+                let nothing = CertificateVote { from_view: certificate.view(), signature: Signature::ZERO };
+                let signers: Vec<_> = certificate.signers().map(|signer| (signer, nothing)).collect();
+                paste(stage, certificate.certified(), signers)
+            });
             "answered with a run under a forged certificate"
         }
         5 => match face.run(from_height.saturating_sub(1)) {
@@ -150,7 +150,7 @@ fn answer_run(stage: &mut Stage<'_>, face: &Face, to: ValidatorId, from_height: 
         _ => match face.decided().next_back() {
             Some((newest, certificate)) => {
                 // True, final, and not asked for: what is between is left out.
-                (run.headers, run.certificate) = (vec![newest.clone()], certificate.clone());
+                (run.headers, run.certificate) = (vec![newest.clone()], Some(certificate.clone()));
                 run.bodies.truncate(1);
                 "answered with the newest block only"
             }

@@ -10,6 +10,7 @@ use consensus::Committee;
 use data_encoding::{BASE64, HEXLOWER};
 use genesis::NetworkFile;
 use ledger::state::{JmtTree, StateTree as _, flat};
+use ledger::store::{Durability, File, FileOptions};
 use ledger_types::block::{BlockHeader, RejectionReason};
 use ledger_types::codec::Writer;
 use ledger_types::hash::{sha256, sha512};
@@ -80,6 +81,11 @@ fn sound_batches() -> Vec<Batch> {
 }
 
 /// Stored batches.
+pub(super) fn batch_frame() -> Vec<Vec<u8>> {
+    let batches = sound_batches();
+    [&batches[..], &batches[..1], &[]].map(|some| ledger_types::batch_list::encode(some).to_vec()).into()
+}
+
 pub(super) fn batch() -> Vec<Vec<u8>> {
     sound_batches().iter().map(|batch| written(|writer| batch.encode(writer))).collect()
 }
@@ -279,8 +285,7 @@ fn tree(values: u8) -> ledger::state::TreeUpdate {
 
 /// Root nodes: empty, a leaf, a branch.
 pub(super) fn state_node() -> Vec<Vec<u8>> {
-    // The record's last four bytes are its checksum.
-    let root = |values| tree(values).nodes.first().map(|(_, node)| node[..node.len() - 4].to_vec());
+    let root = |values| tree(values).nodes.first().map(|(_, node)| node.to_vec());
     [0, 1, 40].map(|values| root(values).expect("every version has a root")).into()
 }
 
@@ -324,4 +329,27 @@ pub(super) fn network_file() -> Vec<Vec<u8>> {
     let clusters = committee().topology().clusters().to_vec();
     let full = NetworkFile::new("full", 1, settings, clusters).expect("a sound network").to_toml();
     [small, large, &full].map(|text| text.as_bytes().to_vec()).into()
+}
+
+/// LMDB files: empty, of a few records, and with branches, large values and free pages.
+pub(super) fn pages() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = |commits: u32| {
+        let path = folder.path().join(format!("{commits}.lmdb"));
+        let options =
+            FileOptions { durability: Durability::UntilSync, map_bytes: 1 << 20, must_exist: false };
+        let file = File::open(&path, options).expect("a new file");
+        for commit in 0..commits {
+            let mut writer = file.write().expect("a write");
+            for record in 0..20 * commit {
+                let large = record == 7 && commit == 4;
+                let value = vec![commit as u8; if large { 9_000 } else { 100 }];
+                writer.put(&record.to_be_bytes(), &value).expect("room");
+            }
+            writer.commit().expect("a commit");
+        }
+        drop(file);
+        std::fs::read(&path).expect("the file")
+    };
+    [0, 2, 5].map(made).into()
 }

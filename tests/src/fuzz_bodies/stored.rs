@@ -1,6 +1,8 @@
 //! Blocks and what is in them, as they are stored.
 
 use bytes::Bytes;
+use ledger::store::pages::Pages;
+use ledger_types::batch_list;
 use ledger_types::codec::{Reader, Writer};
 use ledger_types::receipt::Receipt;
 use ledger_types::{Batch, Block, BlockHeader, Entry, Rejection};
@@ -17,6 +19,15 @@ pub fn batch(input: &[u8]) -> bool {
         let bytes = writer.finish();
         assert_eq!(bytes.len(), batch.encoded_len());
         bytes
+    })
+}
+
+/// Batches as a frame between nodes holds them.
+pub fn batch_frame(input: &[u8]) -> bool {
+    let batches = batch_list::decode(Bytes::copy_from_slice(input)).ok();
+    has_one_encoding(input, batches, |batches| {
+        assert_eq!(batches.iter().map(Batch::encoded_len).sum::<usize>(), input.len());
+        batch_list::encode(batches).to_vec()
     })
 }
 
@@ -55,4 +66,19 @@ pub fn rejection(input: &[u8]) -> bool {
         rejection.encode(&mut writer);
         writer.finish()
     })
+}
+
+/// The pages of an LMDB file.
+pub fn pages(input: &[u8]) -> bool {
+    let (bytes, mut keys) = (input.to_vec(), Vec::new());
+    let visit = &mut |_, key: &[u8], _: &[u8]| {
+        keys.push(key.to_vec());
+        Ok(())
+    };
+    let walked = Pages::of("file", &bytes, None).and_then(|pages| pages.walk(visit));
+    let Ok(count) = walked else { return false };
+    assert!(keys.is_sorted_by(|a, b| a < b), "keys are in order");
+    assert_eq!(count.entries, keys.len() as u64);
+    assert_eq!(count.all, 2 + count.records + count.free_list + count.free);
+    true
 }

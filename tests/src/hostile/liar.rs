@@ -291,8 +291,9 @@ fn genesis_header(file: &NetworkFile) -> BlockHeader {
         directory: folder.path().to_owned(),
         map_bytes: MAP_BYTES,
         rebuild: false,
+        check_bytes: u64::MAX,
         genesis: GenesisBlock {
-            network_id: made.network_id,
+            lineage: made.lineage,
             cfg_hash: made.cfg_hash,
             time_ms: made.time_ms,
             batches: made.batches,

@@ -199,20 +199,9 @@ impl Siege {
         self.pids().into_iter().map(|(index, pid)| (index, Held::of(pid))).collect()
     }
 
-    /// Commits until nothing waits anywhere. A liar may have told one node alone, which proposes that when it leads: the turn
-    /// comes with others' commits.
-    fn drain(&mut self) {
-        let deadline = Instant::now() + crate::testnet::PATIENCE;
-        while self.honest.iter().any(|index| self.network.status(*index)["pool_batches"] != 0) {
-            assert!(Instant::now() < deadline, "batches wait for ever: {}", self.statuses());
-            self.commit_for(Duration::ZERO);
-        }
-    }
-
-    /// Ends the siege: the honest nodes come to the same chain, stop without a fault and have the same files, in which
-    /// every block can be executed again. What they wrote to their logs.
+    /// Ends the siege: the honest nodes decide what still waits, come to the same chain, stop without a fault and have the
+    /// same files, in which every block can be executed again. What they wrote to their logs.
     pub fn end(mut self) -> Vec<String> {
-        self.drain();
         let head = self.network.wait_same_head();
         assert!(head.height > 0, "{head:?}");
         let logs: Vec<String> = self.honest.iter().map(|index| self.network.stop(*index)).collect();

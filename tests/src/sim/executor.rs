@@ -133,6 +133,7 @@ impl Shell {
         let blocks: Option<Vec<_>> = (from_height..=last).map(|height| self.disk.at(height)).collect();
         let Some(blocks) = blocks.filter(|blocks| (1..=RUN_HEADERS).contains(&blocks.len())) else { return };
         let headers = blocks.iter().map(|block| block.header.clone()).collect();
+        let certificate = Some(certificate);
         let bodies = blocks.iter().take(RUN_BODIES).map(|block| block.body.clone()).collect();
         common.recorder.count("rule: run served");
         self.send(common, Recipients::One(to), &Message::Run(Box::new(Run { headers, bodies, certificate })));

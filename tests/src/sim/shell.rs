@@ -174,6 +174,10 @@ impl Shell {
             }
             Effect::Send { to, message } => self.send(common, to, &message),
             Effect::Commit { block, header, certificate } => {
+                // The simulator has no rollbacks.
+                let Some(certificate) = certificate else {
+                    return common.oracle.violate(format!("{} commits what nothing proves", self.place));
+                };
                 self.commit(common, block, &header, &certificate);
             }
             Effect::Abandon { block } => {

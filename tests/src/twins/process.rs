@@ -163,7 +163,9 @@ impl Process {
                 Effect::Commit { block, header, certificate } => {
                     acts.push(Act::Commit(header.height, block));
                     let body = self.executed.get(&block).map(|(_, body)| body.clone());
-                    self.chain.push((header, body.unwrap_or_default(), certificate));
+                    let proven =
+                        certificate.map(|certificate| (header, body.unwrap_or_default(), certificate));
+                    self.chain.extend(proven);
                 }
                 Effect::Abandon { block } => {
                     self.executed.remove(&block);
@@ -212,7 +214,7 @@ impl Process {
         let blocks = self.chain.get(first..last)?;
         let headers = blocks.iter().map(|(header, ..)| header.clone()).collect();
         let bodies = blocks.iter().map(|(_, body, _)| body.clone()).collect();
-        Some(Run { headers, bodies, certificate })
+        Some(Run { headers, bodies, certificate: Some(certificate) })
     }
 }
 

@@ -83,7 +83,7 @@ impl Chain {
         let network = NetworkFile::lone(VoteKey([1; 32]), NetKey([2; 32]), admin, TIME_MS).unwrap();
         let made = network.genesis().unwrap();
         let genesis = GenesisBlock {
-            network_id: made.network_id,
+            lineage: made.lineage,
             cfg_hash: made.cfg_hash,
             time_ms: made.time_ms,
             batches: made.batches,
@@ -100,6 +100,7 @@ impl Chain {
             directory: self.data(),
             map_bytes: MAP_BYTES,
             rebuild,
+            check_bytes: u64::MAX,
             genesis: self.genesis.clone(),
             registry: Arc::new(WithProbe(registry())),
         })
@@ -129,7 +130,7 @@ impl Chain {
     fn build_and_commit(&mut self, batches: &[proto::Batch], waited_enough: bool) -> Vec<BatchId> {
         let head = self.head();
         let slot = Slot {
-            network_id: self.genesis.network_id,
+            network_id: self.genesis.lineage.current(),
             cfg_hash: self.genesis.cfg_hash,
             epoch: 0,
             view: head.height + 1,

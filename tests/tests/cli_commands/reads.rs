@@ -195,7 +195,7 @@ fn settings_peers_topology_and_status_are_shown() {
 
     assert_eq!(site.json(&["peer", "list"]), json!([]));
     assert_eq!(site.ok(&["peer", "list", "-F", "csv"]), "\n");
-    assert_eq!(site.ok(&["peer", "list"]), "VALIDATOR  ENDPOINT  STATE\n");
+    assert_eq!(site.ok(&["peer", "list"]), "VALIDATOR  ENDPOINT  STATE  WHY\n");
 
     let status = site.json(&["status"]);
     assert_eq!((text(&status, "/node/head"), text(&status, "/node/name")), (head.as_str(), "c1-1"));

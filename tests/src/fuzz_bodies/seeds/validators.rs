@@ -102,7 +102,7 @@ fn run() -> Run {
     let first = BlockHeader { view, height: 3, proposer: committee().leader(view), ..header(0, None) };
     let second = BlockHeader { parent: first.id(), ..second };
     let last = Candidate { view: second.view, height: second.height, block: second.id() };
-    let certificate = certified(Statement::Finalize(last));
+    let certificate = Some(certified(Statement::Finalize(last)));
     Run { headers: vec![first, second], bodies: vec![Bytes::from_static(b"body")], certificate }
 }
 
