@@ -60,6 +60,13 @@ impl Block {
     }
 }
 
+impl Path {
+    /// Whether the block is on the way.
+    pub(crate) fn leads_over(&self, id: &BlockId) -> bool {
+        matches!(self, Self::Complete(path) if path.contains(id))
+    }
+}
+
 /// The newest decided block.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {

@@ -268,6 +268,18 @@ fn what_a_lagging_node_keeps_does_not_grow_with_its_lag() {
     assert_eq!(node.replica.status().undecided, 0);
 }
 
+/// A process that was killed waits for what its own files decide before it links to anybody who has the rest.
+#[test]
+fn what_the_own_files_decide_does_not_wait_for_higher_blocks() {
+    let mut node = node();
+    let chain = node.chain(&node.tip, 1, 2);
+    node.hear_block(&chain[0]);
+    node.hear(node.certificate(Certified::Finalization(candidate(&chain[0]))));
+    node.hear(node.certificate(Certified::Finalization(candidate(&chain[1]))));
+    node.restart(Standing::Current);
+    assert_eq!(execute_all(&mut node), [1]);
+}
+
 #[test]
 fn a_lying_run_does_not_replace_a_recorded_body() {
     let mut node = node();

@@ -152,16 +152,18 @@ impl Node {
             vote_generation: self.home.vote_generation_file(),
             operator: self.operator,
         })?;
-        if let Err(fault) = runtime.block_on(engine.recovered()) {
-            engine.stop();
-            return Err(fault);
-        }
-        let checking = FileCheck::start(ledger.clone(), self.settings.check_bytes(), engine.handle())?;
         let network = network.map(|network| {
             let _runtime = runtime.enter();
             let (engine, reader) = (engine.handle(), ledger.reader());
             network.start(PeerInbox::new(engine, pool.clone(), reader, clock))
         });
+        // The links are up by now: a block whose record turns out to be no good comes from a peer.
+        if let Err(fault) = runtime.block_on(engine.recovered()) {
+            drop(runtime);
+            engine.stop();
+            return Err(fault);
+        }
+        let checking = FileCheck::start(ledger.clone(), self.settings.check_bytes(), engine.handle())?;
         let api = listener.local_addr()?;
         let state = ApiState {
             reader: ledger.reader(),

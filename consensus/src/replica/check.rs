@@ -229,16 +229,7 @@ impl Replica {
     fn is_conflicting(&self, id: &BlockId) -> bool {
         let Some(block) = self.blocks.get(id) else { return false };
         let is_below = block.propose.header.view <= self.safety.floor();
-        is_below && !block.is_final && !self.decided_path().contains(id)
-    }
-
-    /// The known blocks above the head that the highest finalization decides, if all of them are known.
-    pub(super) fn decided_path(&self) -> Vec<BlockId> {
-        let target = self.highest_finalization().and_then(|held| held.certified().candidate());
-        match target.map(|target| self.blocks.path(target)) {
-            Some(Path::Complete(path)) => path,
-            _ => Vec::new(),
-        }
+        is_below && !block.is_final && !self.decided_path().is_some_and(|path| path.leads_over(id))
     }
 
     /// Asks signers of a notarization, one after the other, for the proposal that it names.

@@ -48,22 +48,26 @@ impl Replica {
         if let Some(block) = self.blocks.next_final() {
             return self.decide_block(block);
         }
-        let Some(target) = self.highest_finalization().and_then(|held| held.certified().candidate()) else {
-            return false;
-        };
-        let head = self.blocks.head();
-        if target.height < head.header.height {
-            return false;
-        }
-        match self.blocks.path(target) {
-            Path::Missing(_) => false,
-            Path::Conflict => {
+        match self.decided_path() {
+            None | Some(Path::Missing(_)) => false,
+            Some(Path::Conflict) => {
                 let certificates = self.finalizations.values().cloned().collect();
                 self.halt("a finalization contradicts the committed chain", certificates);
                 false
             }
-            Path::Complete(path) => path.into_iter().filter(|block| self.decide_block(*block)).count() > 0,
+            Some(Path::Complete(path)) => {
+                path.into_iter().filter(|block| self.decide_block(*block)).count() > 0
+            }
         }
+    }
+
+    /// The way from the head to the highest finalized block that known blocks lead to. Higher ones may not be known yet:
+    /// a node that restarts has only its own files until what they decide is committed, so it must not wait for those.
+    pub(super) fn decided_path(&self) -> Option<Path> {
+        let head = self.blocks.head().header.height;
+        let above = self.finalizations.range(head..).rev();
+        let mut paths = above.filter_map(|(_, held)| Some(self.blocks.path(held.certified().candidate()?)));
+        paths.find(|path| !matches!(path, Path::Missing(_)))
     }
 
     fn decide_block(&mut self, id: BlockId) -> bool {

@@ -28,8 +28,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: "a finalization that contradicts the committed chain does not stop the node",
         patches: &[Patch {
             file: "replica/decide.rs",
-            find: "Path::Conflict => {",
-            replace: "Path::Conflict if MUTANT => false, Path::Conflict => {",
+            find: "Some(Path::Conflict) => {",
+            replace: "Some(Path::Conflict) if MUTANT => false, Some(Path::Conflict) => {",
         }],
     },
     Mutant {
