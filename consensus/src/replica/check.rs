@@ -8,7 +8,7 @@ use ledger_types::certificate::{Candidate, Certificate};
 use ledger_types::{BlockId, ValidatorId};
 
 use super::state::Replica;
-use crate::blocks::{Block, Check, Path};
+use crate::blocks::{Block, Check};
 use crate::effect::{Effect, Recipients};
 use crate::ignored::Ignored;
 use crate::message::{Entries, Message, Wanted};
