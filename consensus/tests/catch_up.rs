@@ -32,19 +32,6 @@ fn node() -> Subject {
     Subject::new(&[4], |committee, place| (1..=3).all(|view| committee.leader(view) != place))
 }
 
-/// Waits until the node asks for a run; whom, and from which height.
-fn asked(node: &mut Subject) -> (ValidatorId, u64) {
-    for _ in 0..100 {
-        for (to, wanted) in node.take_questions() {
-            if let (Recipients::One(peer), Wanted::Blocks { from_height }) = (to, wanted) {
-                return (peer, from_height);
-            }
-        }
-        node.wait(50);
-    }
-    unreachable!("it never asks")
-}
-
 /// The blocks that are handed out with their bodies.
 fn handed_out(effects: &[Effect]) -> Vec<(BlockId, Bytes)> {
     let stored = |effect: &Effect| match effect {
@@ -103,7 +90,7 @@ fn with_bodies(run: Message, bodies: Vec<Bytes>) -> Message {
 #[test]
 fn a_run_is_asked_for_and_committed_in_order() {
     let (mut node, chain) = behind();
-    let (peer, from_height) = asked(&mut node);
+    let (peer, from_height) = node.asked_for_run();
     assert_eq!(from_height, 1);
     node.hear_from(peer, node.run(&chain));
     assert_eq!(execute_all(&mut node), [1, 2, 3, 4, 5]);
@@ -114,7 +101,7 @@ fn a_run_is_asked_for_and_committed_in_order() {
 #[test]
 fn a_silent_source_is_followed_by_the_others() {
     let (mut node, _) = behind();
-    let mut peers: Vec<ValidatorId> = (0..3).map(|_| asked(&mut node).0).collect();
+    let mut peers: Vec<ValidatorId> = (0..3).map(|_| node.asked_for_run().0).collect();
     peers.sort_unstable();
     assert_eq!(peers, node.others());
 }
@@ -122,7 +109,7 @@ fn a_silent_source_is_followed_by_the_others() {
 #[test]
 fn a_wrong_body_is_dropped_and_the_next_source_is_asked_at_once() {
     let (mut node, chain) = behind();
-    let (liar, _) = asked(&mut node);
+    let (liar, _) = node.asked_for_run();
     let bodies = vec![Bytes::from_static(BODY), Bytes::from_static(b"lie"), Bytes::from_static(BODY)];
     node.hear_from(liar, with_bodies(node.run(&chain), bodies));
     assert_eq!(execute_all(&mut node), [1], "what was good is kept");
@@ -138,19 +125,19 @@ fn a_wrong_body_is_dropped_and_the_next_source_is_asked_at_once() {
 #[test]
 fn a_run_with_few_bodies_is_a_beginning() {
     let (mut node, chain) = behind();
-    let (peer, _) = asked(&mut node);
+    let (peer, _) = node.asked_for_run();
     node.hear_from(peer, with_bodies(node.run(&chain), vec![Bytes::from_static(BODY); 2]));
     assert_eq!(execute_all(&mut node), [1, 2]);
-    assert_eq!(asked(&mut node).1, 3);
+    assert_eq!(node.asked_for_run().1, 3);
 }
 
 #[test]
 fn a_run_to_an_earlier_finalization_is_a_beginning() {
     let (mut node, chain) = behind();
-    let (peer, _) = asked(&mut node);
+    let (peer, _) = node.asked_for_run();
     node.hear_from(peer, node.run(&chain[..2]));
     assert_eq!(execute_all(&mut node), [1, 2]);
-    let (peer, from_height) = asked(&mut node);
+    let (peer, from_height) = node.asked_for_run();
     assert_eq!(from_height, 3);
     node.hear_from(peer, node.run(&chain[2..]));
     assert_eq!(execute_all(&mut node), [3, 4, 5]);
@@ -159,17 +146,17 @@ fn a_run_to_an_earlier_finalization_is_a_beginning() {
 #[test]
 fn a_run_from_another_height_is_ignored() {
     let (mut node, chain) = behind();
-    let (liar, _) = asked(&mut node);
+    let (liar, _) = node.asked_for_run();
     node.hear_from(liar, node.run(&chain[1..]));
     assert_eq!(execute_all(&mut node), []);
-    let (next, from_height) = asked(&mut node);
+    let (next, from_height) = node.asked_for_run();
     assert_eq!((next == liar, from_height), (false, 1));
 }
 
 #[test]
 fn a_run_that_was_not_asked_for_is_ignored() {
     let (mut node, chain) = behind();
-    let (peer, _) = asked(&mut node);
+    let (peer, _) = node.asked_for_run();
     for other in node.others().into_iter().filter(|other| *other != peer) {
         node.hear_from(other, node.run(&chain));
     }
@@ -203,7 +190,7 @@ fn a_run_beside_the_committed_chain_halts() {
     let beside = BlockHeader { entries_root: sha256(&[b"other"]), ..header };
     let fork = node.chain(&beside, 2, 2);
     node.hear(node.certificate(Certified::Finalization(candidate(&fork[1]))));
-    let (peer, from_height) = asked(&mut node);
+    let (peer, from_height) = node.asked_for_run();
     assert_eq!(from_height, 2);
     node.hear_from(peer, node.run(&fork));
     let effects = node.take_effects();
@@ -234,7 +221,7 @@ fn a_run_brings_the_body_of_a_block_whose_entries_are_missing() {
     let (mut node, chain) = behind();
     node.hear(node.propose(&chain[0]));
     // Its parent is executed; but the finalization is of a later view, and the way there is not known.
-    let (peer, _) = asked(&mut node);
+    let (peer, _) = node.asked_for_run();
     node.hear_from(peer, node.run(&chain));
     assert_eq!(execute_all(&mut node), [1, 2, 3, 4, 5]);
 
@@ -243,7 +230,7 @@ fn a_run_brings_the_body_of_a_block_whose_entries_are_missing() {
     node.hear(node.propose(&chain[0]));
     node.feed(Input::ProposalMissing { block: chain[0].id(), missing: vec![0, 2] });
     node.hear(node.certificate(Certified::Finalization(candidate(&chain[4]))));
-    let (peer, _) = asked(&mut node);
+    let (peer, _) = node.asked_for_run();
     node.hear_from(peer, node.run(&chain));
     assert_eq!(execute_all(&mut node), [1, 2, 3, 4, 5]);
 }
@@ -261,7 +248,7 @@ fn what_a_lagging_node_keeps_does_not_grow_with_its_lag() {
     assert_eq!(node.replica.status().final_height, 500);
     // Before it asks, or when: runs bring all of it.
     while node.replica.status().decided_height < 500 {
-        let (peer, from) = asked(&mut node);
+        let (peer, from) = node.asked_for_run();
         node.hear_from(peer, node.run(&chain[usize::try_from(from).unwrap() - 1..]));
         execute_all(&mut node);
     }
@@ -293,12 +280,12 @@ fn a_lying_run_does_not_replace_a_recorded_body() {
     // The first block is being executed; the second waits for it, with its recorded body.
     assert_eq!(handed_out(&node.effects).len(), 1);
     let checks = node.effects.clone();
-    let (liar, _) = asked(&mut node);
+    let (liar, _) = node.asked_for_run();
     node.effects = checks;
     node.effects.retain(|effect| matches!(effect, Effect::CheckStored { .. }));
     node.hear_from(liar, with_bodies(node.run(&chain), vec![Bytes::from_static(b"lie"); 2]));
     assert_eq!(execute_all(&mut node), [1, 2]);
-    let (peer, from_height) = asked(&mut node);
+    let (peer, from_height) = node.asked_for_run();
     assert_eq!(from_height, 3);
     node.hear_from(peer, node.run(&chain[2..]));
     assert_eq!(execute_all(&mut node), [3, 4]);

@@ -8,9 +8,7 @@ use bytes::Bytes;
 use common::{BODY, Subject, candidate};
 use consensus::guard::Standing;
 use consensus::message::Run;
-use consensus::{
-    Committee, Duty, Ed25519Verifier, Effect, Input, Message, Recipients, Record, RecordKey, Wanted,
-};
+use consensus::{Committee, Duty, Ed25519Verifier, Effect, Input, Message, Record, RecordKey};
 use ledger_types::certificate::{Certified, VoteKind};
 use ledger_types::{BlockHeader, Lineage, Rollback, ValidatorId};
 
@@ -39,19 +37,6 @@ fn relaunch() -> Relaunch {
 
 fn agreed(chain: &[BlockHeader]) -> Run {
     Run { headers: chain.to_vec(), bodies: vec![Bytes::from_static(BODY); chain.len()], certificate: None }
-}
-
-/// Waits until the node asks for a run; whom, and from which height.
-fn asked(node: &mut Subject) -> (ValidatorId, u64) {
-    for _ in 0..100 {
-        for (to, wanted) in node.take_questions() {
-            if let (Recipients::One(peer), Wanted::Blocks { from_height }) = (to, wanted) {
-                return (peer, from_height);
-            }
-        }
-        node.wait(50);
-    }
-    unreachable!("it never asks")
 }
 
 /// Executes all blocks that are handed out; the heights that are committed, each with whether a certificate proves it.
@@ -85,11 +70,11 @@ fn it_signs_nothing_and_asks_everybody_until_it_has_the_block() {
     node.feed(Input::Pending { since_ms: Some(0) });
     assert_eq!(node.wait(10_000), [], "not even the view is given up");
     node.take_effects();
-    let mut peers: Vec<ValidatorId> = (0..6).map(|_| asked(&mut node).0).collect();
+    let mut peers: Vec<ValidatorId> = (0..6).map(|_| node.asked_for_run().0).collect();
     peers.sort_unstable();
     assert_eq!(peers, node.others());
 
-    let (peer, from_height) = asked(&mut node);
+    let (peer, from_height) = node.asked_for_run();
     assert_eq!(from_height, 1);
     node.hear_from(peer, Message::Run(Box::new(proven)));
     assert_eq!(execute(&mut node), [(1, true), (2, true)]);
@@ -101,7 +86,7 @@ fn it_signs_nothing_and_asks_everybody_until_it_has_the_block() {
     node.tip = chain[1].clone();
     node.restart(Standing::Trusted);
     assert_eq!(node.replica.status().duty, Duty::Follows);
-    let (peer, from_height) = asked(&mut node);
+    let (peer, from_height) = node.asked_for_run();
     assert_eq!(from_height, 3);
     node.hear_from(peer, Message::Run(Box::new(agreed(&chain[2..3]))));
     assert_eq!(execute(&mut node), [(3, false)]);

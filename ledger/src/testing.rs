@@ -153,3 +153,21 @@ pub(crate) fn commit(ledger: &Ledger, batches: &[Verified<Batch>]) -> Arc<Execut
     ledger.commit(std::slice::from_ref(&executed)).unwrap();
     executed
 }
+
+/// A batch of several puts: the number of an address, and its value.
+pub(crate) fn several(puts: &[(u32, &[u8])]) -> Verified<Batch> {
+    let puts: Vec<_> = puts.iter().map(|(number, value)| (address(*number), *value, &[][..])).collect();
+    batch(&puts)
+}
+
+/// The batches of the blocks above genesis: repeated rejections, deletes, an empty block, several entries.
+pub(crate) fn history() -> Vec<Vec<Verified<Batch>>> {
+    let refused = || put(9, b"refuse");
+    vec![
+        vec![several(&[(1, b"a"), (2, b"b")]), refused(), put(3, b"c")],
+        vec![refused(), several(&[(4, b"d"), (5, b"refuse")])],
+        vec![],
+        vec![several(&[(2, b""), (17, b"e"), (1, b"a2")]), put(200, b"")],
+        vec![put(2, b"again"), refused()],
+    ]
+}

@@ -14,13 +14,16 @@ use consensus::evidence::Evidence;
 use genesis::NetworkFile;
 use ledger::store::{ConsensusFile, Durability, File, FileOptions};
 use ledger_types::proto::client as proto;
+use ledger_types::signature::Curve;
 use ledger_types::{BlockId, Lineage, ValidatorId};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
+use txfamilies::sign_batch;
 
 use crate::client::{Client, HeadBlock, Outcome};
 use crate::lmdb::{self, BLOCK, CONSENSUS, MERKLE, RECEIPTS};
+use crate::load::{key, set};
 use crate::node::{self, Home, Node, Start};
 use crate::random::Random;
 use crate::workspace;
@@ -261,6 +264,25 @@ impl Testnet {
     pub fn commit(&self, index: usize, batch: &proto::Batch) {
         self.client(index).submit(std::slice::from_ref(batch));
         self.wait_committed(std::slice::from_ref(&batch.header_signature));
+    }
+
+    /// Commits batches until all nodes that run vote: one that was away may be silent in views that it may have voted in.
+    pub fn commit_until_all_vote(&self, name: &str) {
+        let (deadline, alice) = (Instant::now() + PATIENCE, key(Curve::Ed25519, "alice"));
+        for number in 0.. {
+            let running = self.running();
+            let batch = sign_batch(&alice, &[set(&format!("{name}-{number}"), 1)]);
+            self.commit(running[number % running.len()], &batch);
+            let statuses = running.into_iter().map(|index| self.status(index));
+            let silent: Vec<Value> = statuses.filter(|status| status["duty"] != "votes").collect();
+            if silent.is_empty() {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "after {number} batches of {name} these do not vote: {silent:?}"
+            );
+        }
     }
 
     /// Waits until all nodes that run have the same newest block and nothing to decide; that block.

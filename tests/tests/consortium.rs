@@ -15,14 +15,13 @@ use ledger_types::certificate::{Candidate, Certificate, Certified, Statement};
 use ledger_types::proto::client as proto;
 use ledger_types::signature::Curve;
 use ledger_types::{BlockId, Signature, ValidatorId};
-use serde_json::Value;
 use tests::client::Outcome;
 use tests::crowd::Crowd;
 use tests::lmdb;
 use tests::load::{dec, inc, key, set};
 use tests::node::copy_files;
 use tests::random::Random;
-use tests::testnet::{PATIENCE, Testnet};
+use tests::testnet::Testnet;
 use txfamilies::sign_batch;
 
 /// Between two troubles lies at most this time, milliseconds.
@@ -41,21 +40,6 @@ fn check_stopped(mut network: Testnet) {
     network.check_same_files();
     network.check_votes();
     network.check_chain(0);
-}
-
-/// Commits batches until all nodes that run vote: one that was away may be silent in views that it may have voted in.
-fn commit_until_all_vote(network: &Testnet, name: &str) {
-    let deadline = Instant::now() + PATIENCE;
-    for number in 0.. {
-        let running = network.running();
-        network.commit(running[number % running.len()], &batch(&format!("{name}-{number}")));
-        let statuses = running.into_iter().map(|index| network.status(index));
-        let silent: Vec<Value> = statuses.filter(|status| status["duty"] != "votes").collect();
-        if silent.is_empty() {
-            return;
-        }
-        assert!(Instant::now() < deadline, "after {number} batches of {name} these do not vote: {silent:?}");
-    }
 }
 
 fn check_committed_once(clusters: u16, nodes: u16) {
@@ -149,7 +133,7 @@ fn nothing_answered_is_lost_or_decided_twice_by_kills_and_pauses_under_load() {
     network.wait_ready();
     let head = network.wait_same_head();
     eprintln!("{rounds} rounds, {:?}, height {}", crowd.check(&network), head.height);
-    commit_until_all_vote(&network, "after");
+    network.commit_until_all_vote("after");
     check_stopped(network);
 }
 
@@ -182,7 +166,7 @@ fn nodes_that_were_killed_are_back_among_the_voters() {
         }
         network.start_all();
         network.wait_ready();
-        commit_until_all_vote(&network, name);
+        network.commit_until_all_vote(name);
         check_needed(&network, &still, &format!("needs {name}"));
     }
     check_stopped(network);
@@ -208,7 +192,7 @@ fn an_emptied_data_folder_is_filled_again() {
     network.start_node(2);
     network.wait_committed(&[late.header_signature]);
     eprintln!("{blocks} blocks and more: made in {made:.1?}, fetched in {:.1?}", fetched.elapsed());
-    commit_until_all_vote(&network, "with all");
+    network.commit_until_all_vote("with all");
     check_needed(&network, &[0], "needs the empty one");
     check_stopped(network);
 }
@@ -232,7 +216,7 @@ fn a_node_with_an_older_copy_of_its_files_follows_and_votes_again() {
     network.start_node(1);
     let height = network.client(0).head().height;
     network.wait_height(1, height);
-    commit_until_all_vote(&network, "with all");
+    network.commit_until_all_vote("with all");
     check_needed(&network, &[3], "needs the forgetful");
     check_stopped(network);
 }

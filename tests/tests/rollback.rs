@@ -18,7 +18,7 @@ use tests::client::{Client, HeadBlock};
 use tests::load::{key, set};
 use tests::node::{Home, Start, copy_files};
 use tests::random::Random;
-use tests::testnet::{PATIENCE, Testnet};
+use tests::testnet::Testnet;
 use txfamilies::sign_batch;
 
 fn batch(name: &str) -> proto::Batch {
@@ -57,21 +57,6 @@ fn roll_all_back(network: &Testnet, nodes: impl IntoIterator<Item = usize>, to: 
     let networks: Vec<String> = nodes.into_iter().map(roll).collect();
     assert!(networks.windows(2).all(|pair| pair[0] == pair[1]), "{networks:?}");
     networks[0].clone()
-}
-
-/// Commits batches until all nodes that run vote.
-fn commit_until_all_vote(network: &Testnet, name: &str) {
-    let deadline = Instant::now() + PATIENCE;
-    for number in 0.. {
-        let running = network.running();
-        network.commit(running[number % running.len()], &batch(&format!("{name}-{number}")));
-        let statuses = running.into_iter().map(|index| network.status(index));
-        let silent: Vec<Value> = statuses.filter(|status| status["duty"] != "votes").collect();
-        if silent.is_empty() {
-            return;
-        }
-        assert!(Instant::now() < deadline, "after {number} batches of {name} these do not vote: {silent:?}");
-    }
 }
 
 fn empty(home: &Home) {
@@ -151,7 +136,7 @@ fn all_that_go_back_go_on_and_who_does_not_stays_outside() {
     network.stop(1);
     empty(network.home(1));
     network.start_node(1);
-    commit_until_all_vote(&network, "after the first");
+    network.commit_until_all_vote("after the first");
     check_stopped(&mut network);
 
     // Once more, to below the first; done again it changes nothing.
@@ -165,7 +150,7 @@ fn all_that_go_back_go_on_and_who_does_not_stays_outside() {
     empty(network.home(2));
     network.start_all();
     network.wait_ready();
-    commit_until_all_vote(&network, "after the second");
+    network.commit_until_all_vote("after the second");
     check_stopped(&mut network);
 }
 
@@ -186,7 +171,7 @@ fn an_emptied_node_whose_vote_is_needed_fetches_what_was_agreed_on() {
     network.wait_height(3, head.height - 1);
     network.commit(0, &batch("needs it"));
     network.start_node(2);
-    commit_until_all_vote(&network, "all");
+    network.commit_until_all_vote("all");
     check_stopped(&mut network);
 }
 
@@ -296,7 +281,7 @@ fn too_many_restored_nodes_say_what_helps_and_it_does() {
     roll_all_back(&network, 0..4, (old.height, &old.id));
     network.start_all();
     network.wait_ready();
-    commit_until_all_vote(&network, "after");
+    network.commit_until_all_vote("after");
     check_stopped(&mut network);
 }
 
@@ -312,7 +297,7 @@ fn a_network_moves_and_a_copy_under_another_id_is_another_network() {
     moved.start_all();
     moved.wait_ready();
     assert_eq!(moved.wait_same_head(), head);
-    commit_until_all_vote(&moved, "in the new place");
+    moved.commit_until_all_vote("in the new place");
     check_stopped(&mut moved);
 
     // A copy with the same keys, for a trial, while the network goes on.
@@ -323,8 +308,8 @@ fn a_network_moves_and_a_copy_under_another_id_is_another_network() {
     moved.wait_ready();
     trial.wait_ready();
     assert_ne!(moved.status(0)["network_id"], trial.status(0)["network_id"]);
-    commit_until_all_vote(&trial, "tried");
-    commit_until_all_vote(&moved, "meant");
+    trial.commit_until_all_vote("tried");
+    moved.commit_until_all_vote("meant");
     check_stopped(&mut trial);
     check_stopped(&mut moved);
 }

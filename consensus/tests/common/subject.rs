@@ -195,6 +195,21 @@ impl Subject {
         self.take_messages().into_iter().filter_map(asked).collect()
     }
 
+    /// Waits until the node asks for a run; whom, and from which height.
+    pub fn asked_for_run(&mut self) -> (ValidatorId, u64) {
+        for _ in 0..100 {
+            for (to, wanted) in self.take_questions() {
+                if let (consensus::Recipients::One(peer), consensus::Wanted::Blocks { from_height }) =
+                    (to, wanted)
+                {
+                    return (peer, from_height);
+                }
+            }
+            self.wait(50);
+        }
+        unreachable!("it never asks")
+    }
+
     /// The other members, in order.
     pub fn others(&self) -> Vec<ValidatorId> {
         self.members.iter().copied().filter(|place| *place != self.own).collect()

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use ledger_types::{Batch, BlockHeader, BlockId, Lineage, Rollback, Verified};
+use ledger_types::{BlockHeader, BlockId, Lineage, Rollback};
 use tempfile::TempDir;
 
 use super::{Rollbacks, Votes, blocks, receipts, state, votes};
@@ -9,7 +9,7 @@ use crate::backup::verify::{VerifyOptions, verify};
 use crate::chain::LedgerError;
 use crate::reader::Head;
 use crate::store::{Durability, File, FileKind, FileOptions, StoreError, schema};
-use crate::testing::{NETWORK, address, batch, commit, options, put};
+use crate::testing::{NETWORK, commit, history, options};
 use crate::{GenesisBlock, Ledger};
 
 const MAP_BYTES: usize = 1 << 26;
@@ -18,22 +18,6 @@ const PROOF: u8 = 0x20;
 const VOTE: u8 = 0x02;
 
 type Records = Vec<(Vec<u8>, Vec<u8>)>;
-
-/// The batches of the blocks above genesis: repeated rejections, deletes, an empty block, several entries.
-fn history() -> Vec<Vec<Verified<Batch>>> {
-    let several = |puts: &[(u32, &[u8])]| {
-        let puts: Vec<_> = puts.iter().map(|(number, value)| (address(*number), *value, &[][..])).collect();
-        batch(&puts)
-    };
-    let refused = || put(9, b"refuse");
-    vec![
-        vec![several(&[(1, b"a"), (2, b"b")]), refused(), put(3, b"c")],
-        vec![refused(), several(&[(4, b"d"), (5, b"refuse")])],
-        vec![],
-        vec![several(&[(2, b""), (17, b"e"), (1, b"a2")]), put(200, b"")],
-        vec![put(2, b"again"), refused()],
-    ]
-}
 
 /// The files of a stopped node with so many blocks above genesis, a proof of each and two votes; and the blocks' ids.
 fn stopped(height: usize) -> (TempDir, Vec<BlockId>) {

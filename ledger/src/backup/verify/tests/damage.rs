@@ -3,13 +3,13 @@ use std::sync::Arc;
 use ledger_types::family::{ApplyError, Context, FamilyDescription, FamilyRegistry, TransactionFamily};
 use ledger_types::{BlockId, Transaction};
 
-use super::sample::{FINALIZED, Sample, finalization, history, several};
+use super::sample::{FINALIZED, Sample, finalization};
 use crate::backup::verify::files::Files;
 use crate::backup::verify::replay;
 use crate::chain::{Ledger, LedgerError};
 use crate::state::flat;
 use crate::store::{ConsensusFile, FileKind, FileLock, StoreError, schema};
-use crate::testing::{NETWORK, address, options, put};
+use crate::testing::{NETWORK, address, history, options, put, several};
 
 /// The error must name the file, except that of a head: whose fault a height is, nobody can tell.
 fn assert_named(sample: &Sample, kind: FileKind, key: &[u8], what: &str) {

@@ -11,30 +11,12 @@ use tempfile::TempDir;
 use crate::backup::verify::{CertificateCheck, Finalized, Summary, VerifyOptions, verify};
 use crate::chain::{Ledger, LedgerError};
 use crate::store::{Durability, File, FileKind, FileOptions};
-use crate::testing::{address, batch, commit, options, put};
+use crate::testing::{commit, history, options};
 
 /// The tag of finalizations in the test's consensus file.
 pub(super) const FINALIZED: u8 = 0x20;
 /// As large as the test ledgers' maps.
 const MAP_BYTES: usize = 1 << 26;
-
-/// A batch of several puts: the number of an address, and its value.
-pub(super) fn several(puts: &[(u32, &[u8])]) -> Verified<Batch> {
-    let puts: Vec<_> = puts.iter().map(|(number, value)| (address(*number), *value, &[][..])).collect();
-    batch(&puts)
-}
-
-/// The batches of the blocks above genesis: repeated rejections, deletes, an empty block, several entries.
-pub(super) fn history() -> Vec<Vec<Verified<Batch>>> {
-    let refused = || put(9, b"refuse");
-    vec![
-        vec![several(&[(1, b"a"), (2, b"b")]), refused(), put(3, b"c")],
-        vec![refused(), several(&[(4, b"d"), (5, b"refuse")])],
-        vec![],
-        vec![several(&[(2, b""), (17, b"e"), (1, b"a2")]), put(200, b"")],
-        vec![put(2, b"again"), refused()],
-    ]
-}
 
 /// The files of a stopped node.
 pub(super) struct Sample {
