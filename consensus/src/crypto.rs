@@ -33,7 +33,7 @@ impl Signer for Ed25519Signer {
     }
 }
 
-/// Verifies by `verify_strict`.
+/// Verifies strictly.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ed25519Verifier;
 

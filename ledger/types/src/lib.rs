@@ -20,6 +20,7 @@ pub mod setting;
 pub mod signature;
 pub mod topology;
 pub mod transaction;
+mod verifying;
 
 /// Protobuf messages, generated from `proto/`.
 pub mod proto {

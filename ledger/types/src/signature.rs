@@ -1,7 +1,8 @@
 //! The two signature schemes of clients, told apart by the length of the public key.
 //!
 //! secp256k1: ECDSA over SHA-256 of the message, compact 64 bytes, low S only, compressed key of 33 bytes
-//! (`sawtooth-compat.md` 2). ed25519: `verify_strict` and nothing else on every path, key of 32 bytes.
+//! (`sawtooth-compat.md` 2). ed25519: the rule of `verify_strict` and nothing else on every path, key of
+//! 32 bytes.
 
 use data_encoding::HEXLOWER;
 use ed25519_dalek::Signer as _;
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::hash::sha256;
 use crate::ids::fixed_bytes;
+use crate::verifying;
 
 fixed_bytes! {
     /// A signature's 64 bytes: r and s (secp256k1) or R and s (ed25519).
@@ -75,17 +77,16 @@ impl PublicKey {
             (SignatureError::KeyInvalid(self.curve()), SignatureError::Invalid(self.curve()));
         match self {
             Self::Secp256k1(bytes) => {
-                let key =
-                    secp256k1::PublicKey::from_byte_array_compressed(*bytes).map_err(|_| key_invalid)?;
+                let key = verifying::secp256k1_key(bytes).ok_or(key_invalid)?;
                 let signature =
                     secp256k1::ecdsa::Signature::from_compact(&signature.0).map_err(|_| invalid)?;
                 let digest = secp256k1::Message::from_digest(sha256(&[message]).0);
                 secp256k1::ecdsa::verify(&signature, digest, &key).map_err(|_| invalid)
             }
             Self::Ed25519(bytes) => {
-                let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| key_invalid)?;
+                let key = verifying::ed25519_key(bytes).ok_or(key_invalid)?;
                 let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-                key.verify_strict(message, &signature).map_err(|_| invalid)
+                verifying::verify_strict(&key, message, &signature).map_err(|_| invalid)
             }
         }
     }

@@ -1,0 +1,213 @@
+//! Verifying at the lowest price that leaves the rule as it is.
+//!
+//! Public keys are kept once they are parsed: the square root that makes a point of a key's bytes is a tenth of a
+//! verification. And `verify_strict` takes another root to see whether R has small order, which R's bytes tell as well.
+
+use std::sync::{LazyLock, Mutex};
+
+use ed25519_dalek::{SignatureError, Verifier as _, VerifyingKey};
+
+/// Parsed keys that are kept of each curve.
+const SLOTS: usize = 4_096;
+
+static ED25519: LazyLock<Parsed<32, VerifyingKey>> = LazyLock::new(Parsed::new);
+static SECP256K1: LazyLock<Parsed<33, secp256k1::PublicKey>> = LazyLock::new(Parsed::new);
+
+/// The encodings of the eight points of small order. A point has others that are not canonical; none of those is ever equal
+/// to the R that verification computes.
+const SMALL_ORDER: [[u8; 32]; 8] = {
+    const ONE: [u8; 32] = {
+        let mut bytes = [0; 32];
+        bytes[0] = 1;
+        bytes
+    };
+    const MINUS_ONE: [u8; 32] = {
+        let mut bytes = [0xff; 32];
+        (bytes[0], bytes[31]) = (0xec, 0x7f);
+        bytes
+    };
+    const EIGHTH: [u8; 32] = [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
+        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ];
+    const OTHER_EIGHTH: [u8; 32] = [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
+        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ];
+    const fn negative(mut bytes: [u8; 32]) -> [u8; 32] {
+        bytes[31] |= 0x80;
+        bytes
+    }
+    [
+        ONE,
+        MINUS_ONE,
+        [0; 32],
+        negative([0; 32]),
+        EIGHTH,
+        negative(EIGHTH),
+        OTHER_EIGHTH,
+        negative(OTHER_EIGHTH),
+    ]
+};
+
+/// An ed25519 key from its bytes, or none.
+pub(crate) fn ed25519_key(bytes: &[u8; 32]) -> Option<VerifyingKey> {
+    ED25519.get(bytes, |bytes| VerifyingKey::from_bytes(bytes).ok())
+}
+
+/// A secp256k1 key from its compressed bytes, or none.
+pub(crate) fn secp256k1_key(bytes: &[u8; 33]) -> Option<secp256k1::PublicKey> {
+    SECP256K1.get(bytes, |bytes| secp256k1::PublicKey::from_byte_array_compressed(*bytes).ok())
+}
+
+/// Says what `VerifyingKey::verify_strict` says, with two roots less. The equation is compared by bytes, so an R that is not
+/// canonical fails there.
+///
+/// # Errors
+/// When the signature does not verify, or key or R have small order.
+pub(crate) fn verify_strict(
+    key: &VerifyingKey,
+    message: &[u8],
+    signature: &ed25519_dalek::Signature,
+) -> Result<(), SignatureError> {
+    if SMALL_ORDER.contains(signature.r_bytes()) || key.is_weak() {
+        return Err(SignatureError::new());
+    }
+    key.verify(message, signature)
+}
+
+/// Parsed keys by their bytes. A key displaces whichever had its slot, so nothing grows; who aims at a slot makes others
+/// parse again, no more.
+struct Parsed<const N: usize, K>(Vec<Slot<N, K>>);
+
+type Slot<const N: usize, K> = Mutex<Option<([u8; N], K)>>;
+
+impl<const N: usize, K: Copy> Parsed<N, K> {
+    fn new() -> Self {
+        Self((0..SLOTS).map(|_| Mutex::default()).collect())
+    }
+
+    fn get(&self, bytes: &[u8; N], parse: impl FnOnce(&[u8; N]) -> Option<K>) -> Option<K> {
+        // Not the first byte, which tells little of a compressed point, nor the last, which holds a sign.
+        let slot = &self.0[usize::from(u16::from_be_bytes([bytes[1], bytes[2]])) % SLOTS];
+        // Whoever finds the slot in use parses instead of waiting.
+        if let Ok(held) = slot.try_lock()
+            && let Some((of, key)) = &*held
+            && of == bytes
+        {
+            return Some(*key);
+        }
+        let key = parse(bytes)?;
+        if let Ok(mut held) = slot.try_lock() {
+            *held = Some((*bytes, key));
+        }
+        Some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use curve25519_dalek::Scalar;
+    use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
+    use proptest::prelude::*;
+
+    use super::{Parsed, SLOTS, SMALL_ORDER, verify_strict};
+    use crate::hash::sha512;
+
+    /// Whether both ways say the same of a signature, and what.
+    fn agreed(key: &VerifyingKey, message: &[u8], signature: &Signature) -> bool {
+        let strict = key.verify_strict(message, signature).is_ok();
+        assert_eq!(verify_strict(key, message, signature).is_ok(), strict, "{key:?} {signature:?}");
+        strict
+    }
+
+    /// Other encodings of the same points: y above the field's prime, and a sign where x is 0.
+    fn not_canonical() -> Vec<[u8; 32]> {
+        let mut found = Vec::new();
+        for (low, sign) in [(0xed, 0x7f), (0xee, 0x7f), (0xed, 0xff), (0xee, 0xff), (0xec, 0xff)] {
+            let mut bytes = [0xff; 32];
+            (bytes[0], bytes[31]) = (low, sign);
+            found.push(bytes);
+        }
+        let mut one = [0; 32];
+        (one[0], one[31]) = (1, 0x80);
+        found.push(one);
+        found
+    }
+
+    #[test]
+    fn all_points_of_small_order_are_known() {
+        let distinct: std::collections::BTreeSet<_> = SMALL_ORDER.iter().collect();
+        assert_eq!(distinct.len(), 8);
+        for bytes in SMALL_ORDER {
+            assert!(VerifyingKey::from_bytes(&bytes).unwrap().is_weak(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn points_of_small_order_are_refused_wherever_they_stand() {
+        let honest = SigningKey::from_bytes(&[7; 32]);
+        let odd: Vec<[u8; 32]> = SMALL_ORDER.into_iter().chain(not_canonical()).collect();
+        for r in &odd {
+            for key in odd.iter().chain([&honest.verifying_key().to_bytes()]) {
+                let Ok(key) = VerifyingKey::from_bytes(key) else { continue };
+                for number in 0..32u8 {
+                    let mut bytes = [0; 64];
+                    bytes[..32].copy_from_slice(r);
+                    assert!(!agreed(&key, &[number], &Signature::from_bytes(&bytes)));
+                }
+            }
+        }
+    }
+
+    /// With R = 0 and s = ka the equation holds, byte by byte, under an honest key: only the rule on R refuses it.
+    #[test]
+    fn a_signature_whose_r_is_the_identity_is_refused() {
+        let (signing, r, message) = (SigningKey::from_bytes(&[7; 32]), SMALL_ORDER[0], b"message");
+        let key = signing.verifying_key();
+        let k = Scalar::from_bytes_mod_order_wide(&sha512(&[&r, key.as_bytes(), message]));
+        let signature = Signature::from_components(r, (k * signing.to_scalar()).to_bytes());
+        key.verify(message, &signature).unwrap();
+        assert!(!agreed(&key, message, &signature));
+    }
+
+    proptest! {
+        #[test]
+        fn it_says_what_verify_strict_says(
+            secret in any::<[u8; 32]>(),
+            message in proptest::collection::vec(any::<u8>(), 0..80),
+            flipped in 0..96usize * 8,
+        ) {
+            let key = SigningKey::from_bytes(&secret);
+            let signature = key.sign(&message);
+            prop_assert!(agreed(&key.verifying_key(), &message, &signature));
+            let mut bytes = [&key.verifying_key().to_bytes()[..], &signature.to_bytes()].concat();
+            bytes[flipped / 8] ^= 1 << (flipped % 8);
+            let (key, signature) = bytes.split_at(32);
+            if let Ok(key) = VerifyingKey::from_bytes(key.try_into().unwrap()) {
+                prop_assert!(!agreed(&key, &message, &Signature::from_slice(signature).unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_parsed_once_until_another_takes_its_slot() {
+        let parsed = Parsed::<4, u32>::new();
+        let get = |bytes: [u8; 4], is_parsed: bool| {
+            let mut parses = 0;
+            let key = parsed.get(&bytes, |bytes| {
+                parses += 1;
+                Some(u32::from_be_bytes(*bytes))
+            });
+            assert_eq!((key, parses == 1), (Some(u32::from_be_bytes(bytes)), is_parsed));
+        };
+        get([1, 0, 0, 1], true);
+        get([1, 0, 0, 1], false);
+        get([1, 0, 1, 1], true);
+        get([1, 0, 0, 1], false);
+        get([2, 0, 0, 1], true);
+        get([1, 0, 0, 1], true);
+        assert_eq!(parsed.get(&[9; 4], |_| None), None, "what is no key is not kept");
+        assert_eq!(parsed.0.len(), SLOTS);
+    }
+}
