@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ledger::store::{Durability, File, FileOptions};
+use ledger_types::PublicKey;
+use ledger_types::hash::sha256;
 use ledger_types::signature::Curve;
 
 use crate::load::key;
@@ -12,20 +14,32 @@ use crate::load::key;
 /// The kernel counts CPU time in hundredths of a second.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Measures and prints what one core verifies and how fast the disk syncs. Figures of a run are read beside these, since the
-/// machine may be busy.
+/// Measures and prints what one core verifies, by the crates as they are (the ceiling that goals are shares of) and by the
+/// node, and how fast the disk syncs. Figures of a run are read beside these, since the machine may be busy.
 ///
 /// # Panics
 /// When the disk cannot be written.
 pub fn calibrate() {
+    let message = [7; 300];
     for curve in [Curve::Ed25519, Curve::Secp256k1] {
-        let (key, message) = (key(curve, "calibration"), [7; 300]);
+        let key = key(curve, "calibration");
         let (public, signature) = (key.public_key(), key.sign(&message));
-        let verify = || public.verify(&message, &signature).expect("a good signature");
-        println!(
-            "  {curve} verifications, one core        {:>9.0} /s",
-            per_second(Duration::from_secs(2), verify)
-        );
+        let rate = |verify: &dyn Fn()| per_second(Duration::from_secs(2), verify);
+        let ours = rate(&|| public.verify(&message, &signature).expect("a good signature"));
+        let crates = match public {
+            PublicKey::Ed25519(bytes) => rate(&|| {
+                let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).expect("a key");
+                let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+                key.verify_strict(&message, &signature).expect("a good signature");
+            }),
+            PublicKey::Secp256k1(bytes) => rate(&|| {
+                let key = secp256k1::PublicKey::from_byte_array_compressed(bytes).expect("a key");
+                let signature = secp256k1::ecdsa::Signature::from_compact(&signature.0).expect("a signature");
+                let digest = secp256k1::Message::from_digest(sha256(&[&message]).0);
+                secp256k1::ecdsa::verify(&signature, digest, &key).expect("a good signature");
+            }),
+        };
+        println!("  {curve} verifications, one core {crates:>9.0} /s, as dgt does it {ours:.0} /s");
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let options = FileOptions { durability: Durability::EveryCommit, map_bytes: 16 << 30, must_exist: false };
@@ -37,7 +51,7 @@ pub fn calibrate() {
         writer.put(&number.to_be_bytes(), &[1; 300]).expect("room");
         writer.commit().expect("a synced commit");
     });
-    println!("  LMDB commits, synced                    {rate:>9.0} /s");
+    println!("  LMDB commits, synced {rate:>9.0} /s");
 }
 
 /// How often work is done in a second, by doing it for a while.
