@@ -54,6 +54,8 @@ pub struct Project {
     /// Its Compose files: what a later one says holds.
     files: Vec<PathBuf>,
     release: Release,
+    /// The address of this machine that its nodes' REST ports are at.
+    address: &'static str,
     _folder: Arc<TempDir>,
 }
 
@@ -63,7 +65,7 @@ impl Project {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{PREFIX}{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let files = vec![folder.path().join(file)];
-        Self { name, files, release: Release::This, _folder: folder.clone() }
+        Self { name, files, release: Release::This, address: "127.0.0.1", _folder: folder.clone() }
     }
 
     /// Adds a file that changes what the others say.
@@ -76,7 +78,8 @@ impl Project {
     /// Runs docker-compose with these words; it must succeed. Its standard output.
     pub fn compose(&self, words: &[&str]) -> String {
         let mut command = docker::compose(&self.name, &self.files);
-        let ran = run(command.args(words).env("DGT_IMAGE", image(self.release)));
+        command.env("DGT_IMAGE", image(self.release)).env("DGT_BIND", self.address);
+        let ran = run(command.args(words));
         if ran.code != Some(0) {
             let logs = run(docker::compose(&self.name, &self.files).args(["logs", "--tail=20"]));
             panic!("docker-compose {}: {ran:?}\n{}", words.join(" "), logs.stdout);
@@ -149,17 +152,18 @@ impl Containers {
         Self::of(Project::new(&folder, &format!("{FOLDER}/docker-compose.yml")), turn)
     }
 
-    /// The same network once more, in a project of its own with other keys; none of its containers run.
-    pub fn another(&self, clusters: u16, nodes: u16) -> Self {
+    /// A network of the same Compose file, with keys of its own, at another address of this machine. Nothing of it runs yet.
+    pub fn another(&self) -> Self {
         let folder = node::folder();
-        write_project(&folder, clusters, nodes);
-        let turn = self.turn.try_clone().expect("the lock of networks");
-        Self::of(Project::new(&folder, &format!("{FOLDER}/docker-compose.yml")), turn)
+        let mut project = Project::new(&folder, "docker-compose.yml");
+        std::fs::copy(&self.project.files[0], &project.files[0]).expect("copying the Compose file");
+        project.address = "127.0.0.2";
+        Self::of(project, self.turn.try_clone().expect("the lock of networks"))
     }
 
     fn of(project: Project, turn: std::fs::File) -> Self {
         let text = std::fs::read_to_string(&project.files[0]).expect("the Compose file");
-        Self { nodes: nodes(&text), project, turn }
+        Self { nodes: nodes(&text, project.address), project, turn }
     }
 
     /// Makes a network, and starts it as its operator would.
@@ -237,6 +241,7 @@ impl Containers {
         for node in nodes {
             wait(&format!("{} commits", self.name(node)), || match self.client(node).try_outcomes(&id, 1) {
                 Ok(outcomes) if outcomes == [Outcome::Committed] => Ok(()),
+                Ok(outcomes) if matches!(outcomes[0], Outcome::Invalid { .. }) => panic!("{outcomes:?}"),
                 outcomes => Err(format!("{outcomes:?}")),
             });
         }
@@ -283,8 +288,8 @@ pub fn write_project(folder: &Arc<TempDir>, clusters: u16, nodes: u16) {
     Home::within(folder, FOLDER).dgt([&create[..], &["--port-base", base]].concat()).ok();
 }
 
-/// The nodes of a Compose file, with clients of their ports on this machine.
-pub fn nodes(text: &str) -> Vec<(String, Client)> {
+/// The nodes of a Compose file, with clients of their ports at an address of this machine.
+pub fn nodes(text: &str, address: &str) -> Vec<(String, Client)> {
     let mut found = Vec::new();
     let mut service = "";
     for line in text.lines() {
@@ -292,7 +297,7 @@ pub fn nodes(text: &str) -> Vec<(String, Client)> {
         service = key.filter(|key| place(key).is_some()).unwrap_or(service);
         let published = line.trim().strip_prefix("- \"${DGT_BIND:-127.0.0.1}:");
         if let Some((port, _)) = published.and_then(|ports| ports.split_once(':')) {
-            found.push((service.to_owned(), Client::new(&format!("http://127.0.0.1:{port}"))));
+            found.push((service.to_owned(), Client::new(&format!("http://{address}:{port}"))));
         }
     }
     found

@@ -35,10 +35,14 @@ pub(super) fn compose(project: &str, files: &[PathBuf]) -> Command {
     }
     command.arg("--project-name").arg(project);
     files.iter().for_each(|file| _ = command.arg("--file").arg(file));
-    // What the caller's environment says about an image is about other networks.
-    for variable in
-        ["DGT_IMAGE", "DGT_BIND", "DGT_MEMORY", "DGT_CPUS", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME"]
-    {
+    // Where its file `.env` is.
+    files
+        .first()
+        .and_then(|file| file.parent())
+        .into_iter()
+        .for_each(|folder| _ = command.current_dir(folder));
+    // What the caller's environment says is about other networks.
+    for variable in ["DGT_MEMORY", "DGT_CPUS", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME"] {
         command.env_remove(variable);
     }
     command.stdin(Stdio::null());

@@ -72,7 +72,7 @@ fn a_full_volume_stops_one_node_and_room_brings_it_back() {
          driver_opts: {{type: tmpfs, device: tmpfs, o: \"size={VOLUME_MIB}m\"}}\n"
     ));
     network.project().compose(&["up", "--detach"]);
-    network.commit(3, &new_batch("with room"), network.all());
+    network.commit(3, &new_batch(), network.all());
 
     let filler = node::folder();
     let fill = |mib: u64| {
@@ -82,20 +82,19 @@ fn a_full_volume_stops_one_node_and_room_brings_it_back() {
         docker(&["cp", &file.display().to_string(), &to]);
     };
     fill(VOLUME_MIB * 2 / 3);
-    let mut number = 0;
     wait("the node finds too little room", || {
-        number += 1;
-        network.commit(0, &new_batch(&format!("without room {number}")), 0..3);
+        network.commit(0, &new_batch(), 0..3);
         match &network.status(3)["fault"] {
             serde_json::Value::Null => Err("it has no fault".to_owned()),
             fault => Ok(assert!(fault.to_string().contains("bytes left"), "{fault}")),
         }
     });
-    let refused = network.client(3).try_submit(&[new_batch("refused")]).unwrap();
+    let refused = network.client(3).try_submit(&[new_batch()]).unwrap();
     assert_eq!(refused.status, 503, "{refused:?}");
     fill(0);
     network.docker("restart", 3);
-    network.commit(3, &new_batch("with room again"), network.all());
+    network.wait_ready([3]);
+    network.commit(3, &new_batch(), network.all());
 }
 
 #[test]
@@ -104,7 +103,7 @@ fn a_node_of_another_network_is_refused_by_all() {
         return;
     }
     let network = Containers::up(1, 4);
-    let other = network.another(1, 4);
+    let other = network.another();
     let (ours, theirs): (&Project, &Project) = (network.project(), other.project());
     theirs.compose(&["up", "create"]);
     theirs.compose(&["up", "--detach", "--no-deps", "c1-1"]);
@@ -118,7 +117,7 @@ fn a_node_of_another_network_is_refused_by_all() {
             links.iter().any(|link| link["trouble"].to_string().contains("network id is another one"));
         if is_told { Ok(()) } else { Err(status.to_string()) }
     });
-    network.commit(0, &new_batch("without the stranger"), network.all());
+    network.commit(0, &new_batch(), network.all());
     for index in network.all() {
         let status = network.status(index);
         let links = status["links"].as_array().cloned().unwrap_or_default();

@@ -9,6 +9,7 @@ mod trouble;
 mod upgrade;
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use ledger_types::proto::client as proto;
 use ledger_types::signature::Curve;
@@ -26,6 +27,8 @@ fn is_skipped() -> bool {
 }
 
 /// A batch that nobody has seen.
-fn new_batch(name: &str) -> proto::Batch {
-    sign_batch(&key(Curve::Ed25519, "observer"), &[set(name, 1)])
+fn new_batch() -> proto::Batch {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("observed{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    sign_batch(&key(Curve::Ed25519, "observer"), &[set(&name, 1)])
 }

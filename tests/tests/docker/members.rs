@@ -53,7 +53,7 @@ fn two_members_run_a_cluster_each_and_reach_the_other_by_its_machine() {
             let place = folder.path().join("net/members").join(own);
             write(&place, ".env", &format!("C1_HOST={machine}\nC2_HOST={machine}\n"));
             let text = std::fs::read_to_string(place.join("docker-compose.yml")).unwrap();
-            let (name, client) = containers::nodes(&text).remove(0);
+            let (name, client) = containers::nodes(&text, "127.0.0.1").remove(0);
             (Project::new(&folder, &format!("net/members/{own}/docker-compose.yml")), name, client)
         })
         .collect();
@@ -73,7 +73,7 @@ fn two_members_run_a_cluster_each_and_reach_the_other_by_its_machine() {
     for (project, name, _) in &members {
         project.wait_healthy(name);
     }
-    let batch = new_batch("between members");
+    let batch = new_batch();
     members[0].2.commit(&batch);
     wait("the other member has it", || match members[1].2.head() {
         head if head == members[0].2.head() => Ok(()),

@@ -26,11 +26,10 @@ fn a_network_of_containers_goes_on_whatever_befalls_them() {
     if is_skipped() {
         return;
     }
-    let begun = Instant::now();
     let network = Containers::up(2, 4);
-    eprintln!("up after {:?}", begun.elapsed());
+    let begun = Instant::now();
     for index in network.all() {
-        network.commit(index, &new_batch(&format!("by {}", network.name(index))), network.all());
+        network.commit(index, &new_batch(), network.all());
     }
     let crowd = network.crowd();
     let mut random = Random::from_env();
@@ -89,7 +88,7 @@ impl Scene<'_> {
         let healed = Instant::now();
         away.iter().for_each(|node| self.crowd.avoid(*node, false));
         self.network.wait_ready(self.network.all());
-        self.network.commit(away.first().copied().unwrap_or_default(), &new_batch(what), self.network.all());
+        self.network.commit(away.first().copied().unwrap_or_default(), &new_batch(), self.network.all());
         let took = healed.elapsed();
         assert!(took < PROGRESS, "{what}: progress only after {took:?}");
         eprintln!("{what}: progress after {took:?}");
@@ -124,7 +123,7 @@ fn cut_backbone(network: &Containers) -> Cure {
         }
     });
     let heads = || [FIRST.start, SECOND.start].map(|node| network.client(node).head().height);
-    let batch = new_batch("in two halves");
+    let batch = new_batch();
     for node in [FIRST.start, SECOND.start] {
         let answer = network.client(node).try_submit(std::slice::from_ref(&batch)).unwrap();
         assert_eq!(answer.status, 503, "{answer:?}");

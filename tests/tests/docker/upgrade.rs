@@ -26,7 +26,7 @@ fn an_upgrade_of_one_node_after_the_other_refuses_no_write() {
                 let away = away.lock().unwrap();
                 let node =
                     (number..).map(|next| next % nodes.len()).find(|node| Some(*node) != *away).unwrap();
-                let batch = new_batch(&format!("while upgrading {number}"));
+                let batch = new_batch();
                 assert_eq!(nodes[node].decide(&batch), Outcome::Committed, "batch {number}");
                 written.push(batch.header_signature);
             }
