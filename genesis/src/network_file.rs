@@ -110,10 +110,7 @@ impl NetworkFile {
         settings: NetworkSettings,
         clusters: Vec<Cluster>,
     ) -> Result<Self, NetworkFileError> {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(is_plain) {
-            return Err(NetworkFileError::Name(name.to_owned()));
-        }
+        Self::check_name(name)?;
         if time_ms > LATEST_MS {
             return Err(NetworkFileError::Time(time_ms));
         }
@@ -121,6 +118,18 @@ impl NetworkFile {
         topology.clusters().iter().try_for_each(check_delegates)?;
         settings.check()?;
         Ok(Self { name: name.to_owned(), time_ms, settings, topology, rollbacks: Vec::new() })
+    }
+
+    /// Checks a network's name.
+    ///
+    /// # Errors
+    /// [`NetworkFileError::Name`], when a folder could not be called so.
+    pub fn check_name(name: &str) -> Result<(), NetworkFileError> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(is_plain) {
+            return Err(NetworkFileError::Name(name.to_owned()));
+        }
+        Ok(())
     }
 
     /// Reads a network file.

@@ -64,11 +64,19 @@ pub struct HeadBlock {
 impl Client {
     /// A client of the node at a URL without a path.
     pub fn new(url: &str) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(2 * DECISION_SECONDS)))
-            .build();
+        Self::patient(url, Duration::from_secs(2 * DECISION_SECONDS))
+    }
+
+    fn patient(url: &str, patience: Duration) -> Self {
+        let config =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(patience)).build();
         Self { url: url.to_owned(), agent: config.into() }
+    }
+
+    /// Another client of the same node, which waits no longer than this for an answer.
+    #[must_use]
+    pub fn within(&self, patience: Duration) -> Self {
+        Self::patient(&self.url, patience)
     }
 
     /// The node's URL.

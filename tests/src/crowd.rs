@@ -28,7 +28,8 @@ const IDS_PER_QUESTION: usize = 500;
 /// The clients, and what they know.
 #[derive(Debug)]
 pub struct Crowd {
-    nodes: Vec<Client>,
+    /// The nodes' names and interfaces.
+    nodes: Vec<(String, Client)>,
     /// Nodes that clients do not reach.
     away: Mutex<BTreeSet<usize>>,
     /// What was ever answered as decided.
@@ -48,7 +49,13 @@ pub struct Tally {
 impl Crowd {
     /// Clients of a network whose nodes all run. Nodes that are restarted must keep their addresses.
     pub fn of(network: &Testnet) -> Self {
-        let nodes = (0..network.len()).map(|index| network.client(index).clone()).collect();
+        Self::at(
+            (0..network.len()).map(|index| (network.name(index), network.client(index).clone())).collect(),
+        )
+    }
+
+    /// Clients of these nodes.
+    pub fn at(nodes: Vec<(String, Client)>) -> Self {
         let (away, answered) = (Mutex::default(), Mutex::default());
         Self { nodes, away, answered, is_over: AtomicBool::new(false) }
     }
@@ -90,7 +97,7 @@ impl Crowd {
             let ids: Vec<String> = batches.iter().map(|batch| batch.header_signature.clone()).collect();
             let deadline = Instant::now() + PATIENCE;
             let outcomes = loop {
-                if let Some(outcomes) = decide(&self.nodes[self.pick(&mut random)], &batches, &ids) {
+                if let Some(outcomes) = decide(&self.nodes[self.pick(&mut random)].1, &batches, &ids) {
                     break outcomes;
                 }
                 assert!(Instant::now() < deadline, "these are not decided in {PATIENCE:?}: {ids:?}");
@@ -100,10 +107,10 @@ impl Crowd {
     }
 
     /// Asserts that every node says of every batch what any of them answered.
-    pub fn check(&self, network: &Testnet) -> Tally {
+    pub fn check(&self) -> Tally {
         let answered = self.answered.lock();
         let ids: Vec<String> = answered.keys().cloned().collect();
-        for (index, node) in self.nodes.iter().enumerate() {
+        for (name, node) in &self.nodes {
             for ids in ids.chunks(IDS_PER_QUESTION) {
                 let outcomes = node.try_outcomes(ids, 0).unwrap_or_else(|error| panic!("{error}"));
                 for (id, outcome) in ids.iter().zip(outcomes) {
@@ -112,12 +119,7 @@ impl Crowd {
                         (Outcome::Invalid { .. }, Outcome::Invalid { .. }) => true,
                         (now, then) => now == then,
                     };
-                    assert!(
-                        is_same,
-                        "batch {id} at {}: {outcome:?}, not {:?}",
-                        network.name(index),
-                        answered[id]
-                    );
+                    assert!(is_same, "batch {id} at {name}: {outcome:?}, not {:?}", answered[id]);
                 }
             }
         }

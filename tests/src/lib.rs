@@ -1,7 +1,7 @@
 //! Acceptance from outside: what the tests under `tests/` need to run the `dgt` binary as a stranger would.
 //!
 //! [`binary`] builds `dgt`, [`node`] runs it in a folder of its own, [`stopped`] is one that ran, [`testnet`] runs a whole
-//! network, [`namespaces`] cuts it, [`client`] speaks REST to a node, [`load`] makes signed batches, [`crowd`] submits them
+//! network, [`containers`] the same in Docker, [`namespaces`] cuts it, [`client`] speaks REST to a node, [`load`] makes signed batches, [`crowd`] submits them
 //! in times of trouble, [`lmdb`] uses the distribution's LMDB tools, [`trace`] reads what strace recorded, and [`packages`]
 //! and [`python`] install what those need. A harness fails by panicking, with the words of what went wrong.
 //!
@@ -14,6 +14,7 @@
 pub mod binary;
 pub mod byzantine;
 pub mod client;
+pub mod containers;
 pub mod crowd;
 pub mod faults;
 pub mod fuzz_bodies;

@@ -35,9 +35,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Networks take their ports here, below those that the system gives to outgoing connections.
 const PORTS: std::ops::Range<u64> = 12_000..31_000;
 /// What every node listens on.
-const PORTS_PER_NODE: u64 = 3;
+pub(crate) const PORTS_PER_NODE: u64 = 3;
 /// The name of the network's folder.
-const FOLDER: &str = "net";
+pub(crate) const FOLDER: &str = "net";
 
 /// A network. Its nodes are numbered from 0, cluster by cluster.
 pub struct Testnet {
@@ -70,7 +70,8 @@ impl Testnet {
         Self::read(folder, turn)
     }
 
-    fn read(folder: Arc<TempDir>, turn: std::fs::File) -> Self {
+    /// The stopped network that lies in a folder, below the name [`FOLDER`].
+    pub(crate) fn read(folder: Arc<TempDir>, turn: std::fs::File) -> Self {
         let path = folder.path().join(FOLDER).join("network.toml");
         let text = std::fs::read_to_string(&path).expect("the network file");
         let file = NetworkFile::parse(&text).expect("a network file");
@@ -301,17 +302,8 @@ impl Testnet {
     }
 
     /// Waits for an answer; fails with the last reason why it is not there.
-    pub fn wait<T>(&self, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match look() {
-                Ok(found) => return found,
-                Err(missing) => {
-                    assert!(Instant::now() < deadline, "not so after {PATIENCE:?}: {what}: {missing}");
-                    std::thread::sleep(LOOK_EVERY);
-                }
-            }
-        }
+    pub fn wait<T>(&self, what: &str, look: impl FnMut() -> Result<T, String>) -> T {
+        wait(what, look)
     }
 
     /// Asserts that the stopped nodes have the same blocks, state and receipts, by the stock tools; their digests.
@@ -388,8 +380,22 @@ impl Testnet {
     }
 }
 
+/// Waits for an answer; fails with the last reason why it is not there.
+pub fn wait<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(missing) => {
+                assert!(Instant::now() < deadline, "not so after {PATIENCE:?}: {what}: {missing}");
+                std::thread::sleep(LOOK_EVERY);
+            }
+        }
+    }
+}
+
 /// The first of so many consecutive ports on which nobody listens.
-fn free_ports(count: u64) -> u16 {
+pub(crate) fn free_ports(count: u64) -> u16 {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).expect("randomness of the operating system");
     let mut random = Random::new(u64::from_le_bytes(seed));

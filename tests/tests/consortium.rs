@@ -132,7 +132,7 @@ fn nothing_answered_is_lost_or_decided_twice_by_kills_and_pauses_under_load() {
     crowd.submit_during(&mut random, || (0..rounds).for_each(|_| trouble(&mut network, &mut choices)));
     network.wait_ready();
     let head = network.wait_same_head();
-    eprintln!("{rounds} rounds, {:?}, height {}", crowd.check(&network), head.height);
+    eprintln!("{rounds} rounds, {:?}, height {}", crowd.check(), head.height);
     network.commit_until_all_vote("after");
     check_stopped(network);
 }

@@ -303,7 +303,7 @@ fn a_cut_network_decides_nothing_below_the_quorum_and_goes_on_when_healed() {
     });
     network.wait_ready();
     let head = network.wait_same_head();
-    let tally = crowd.check(&network);
+    let tally = crowd.check();
     times.sort_unstable();
     eprintln!(
         "{} cuts, {} batches decided, {} of them committed, height {}; from healing to progress: median {:?}, worst {:?}",

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tests::node::Home;
 use tests::testnet::Testnet;
+use tests::workspace;
 
 /// All files below a folder, by their paths from there.
 fn files(folder: &Path) -> BTreeSet<PathBuf> {
@@ -104,6 +105,7 @@ fn create_refuses_by_name_and_leaves_nothing() {
         (&["--nodes", "65", "--port-base", "9000"], "--nodes 65"),
         (&["--port-base", "65530"], "--port-base 65530"),
         (&["--name", "../up"], "../up"),
+        (&["--name", "a b", "--compose"], "a b"),
     ] {
         let refusal = home.dgt([&["testnet", "create", "--out", "net"], arguments].concat()).failed(1);
         assert!(refusal.contains(words), "{arguments:?}: {refusal}");
@@ -115,6 +117,54 @@ fn create_refuses_by_name_and_leaves_nothing() {
     let refusal = home.dgt(["testnet", "create", "--nodes", "1", "--out", "net"]).failed(1);
     assert!(refusal.contains("net exists"), "{refusal}");
     assert_eq!(std::fs::read(home.scratch("net/network.toml")).unwrap(), before);
+}
+
+#[test]
+fn the_ready_compose_files_are_those_that_create_writes() {
+    for (clusters, nodes) in [(1, 1), (1, 4), (2, 4)] {
+        let home = Home::new();
+        let numbers = [clusters, nodes].map(|number: u16| number.to_string());
+        let create = [
+            "testnet",
+            "create",
+            "--compose",
+            "--out",
+            "net",
+            "--clusters",
+            &numbers[0],
+            "--nodes",
+            &numbers[1],
+        ];
+        let printed = home.dgt(create).ok();
+        assert!(printed.contains("docker-compose up -d"), "{printed}");
+        let (made, ready) =
+            (home.scratch("net"), workspace::root().join("docker").join(format!("{clusters}x{nodes}")));
+        assert_eq!(files(&made), files(&ready));
+        for file in files(&made) {
+            let text = |folder: &Path| std::fs::read_to_string(folder.join(&file)).unwrap();
+            assert_eq!(text(&made), text(&ready), "docker/{clusters}x{nodes}/{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn volumes_are_filled_once_and_what_was_cut_short_goes_on_with_its_keys() {
+    let home = Home::new();
+    let user = rustix::process::geteuid().as_raw().to_string();
+    let fill = || home.dgt(["testnet", "create", "--nodes", "2", "--volumes", &user, "--out", "net"]).ok();
+    // The volumes are there, and empty.
+    let net = home.scratch("net");
+    std::fs::create_dir_all(net.join("dgt_clust/c1/dgt2")).unwrap();
+    fill();
+    let (key, network) = (net.join("dgt_clust/c1/dgt2/keys/vote.priv"), net.join("network.toml"));
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let (first_key, first_network) = (read(&key), read(&network));
+    assert!(fill().contains("nothing to do"));
+    assert_eq!((read(&key), read(&network)), (first_key.clone(), first_network));
+    std::fs::remove_file(&network).unwrap();
+    fill();
+    assert_eq!(read(&key), first_key);
+    assert_eq!(read(&net.join("dgt_clust/c1/dgt2/etc/network.toml")), read(&network));
 }
 
 #[test]

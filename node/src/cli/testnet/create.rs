@@ -11,7 +11,7 @@ use ledger_types::topology::{Cluster, NetKey, Validator};
 use ledger_types::{ValidatorId, VoteKey};
 
 use super::plan::Plan;
-use super::site;
+use super::{compose, site, volumes};
 use crate::cli::output::{Cell, Column, Format, List};
 use crate::clock;
 use crate::home::Home;
@@ -45,12 +45,22 @@ pub(in crate::cli) struct Create {
     /// 8k15 for the first node of cluster k].
     #[arg(long, value_name = "PORT")]
     port_base: Option<u16>,
+    /// Write a Docker Compose project instead, without keys: its containers make them when they first come up.
+    #[arg(long)]
+    compose: bool,
+    /// What such a container does: the network's folder and those of its nodes are volumes, to be filled once and handed
+    /// to this user.
+    #[arg(long, value_name = "UID", conflicts_with_all = ["compose", "port_base"])]
+    volumes: Option<u32>,
 }
 
 impl Create {
     pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
         let plan = Plan::new(self.clusters, self.nodes, self.port_base)?;
         let target = std::path::absolute(&self.out).with_context(|| format!("{}", self.out.display()))?;
+        if let Some(user) = self.volumes {
+            return volumes::fill(out, &target, &self.name, plan, user);
+        }
         if target.exists() {
             bail!("{} exists; a test network is made in a new folder", target.display());
         }
@@ -60,8 +70,15 @@ impl Create {
         let beside = tempfile::Builder::new().prefix(".dgt-testnet-").tempdir_in(parent);
         let beside = beside.with_context(|| format!("a new folder in {}", parent.display()))?;
         let made = beside.path().join("network");
+        let place =
+            || std::fs::rename(&made, &target).with_context(|| format!("making {}", target.display()));
+        if self.compose {
+            compose::write(&made, &self.name, plan)?;
+            place()?;
+            return compose::tell(out, &self.out);
+        }
         let network = write_network(&made, &self.name, plan)?;
-        std::fs::rename(&made, &target).with_context(|| format!("making {}", target.display()))?;
+        place()?;
         tell(out, &self.out, plan, &network)
     }
 }
@@ -81,7 +98,7 @@ fn write_network(root: &Path, name: &str, plan: Plan) -> Result<NetworkFile> {
 }
 
 /// Makes the nodes' folders and all keys, and the network of them.
-fn make_keys(root: &Path, name: &str, plan: Plan) -> Result<NetworkFile> {
+pub(super) fn make_keys(root: &Path, name: &str, plan: Plan) -> Result<NetworkFile> {
     let (admin, _) = KeyFiles::new(&site::keys(root), "admin").read_or_make(Curve::Ed25519)?;
     let mut clusters: Vec<Cluster> = (1..=plan.clusters())
         .map(|number| Cluster { name: format!("c{number}"), validators: Vec::new() })

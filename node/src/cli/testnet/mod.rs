@@ -2,7 +2,10 @@
 //!
 //! Its nodes are processes of this same binary, each in a folder of its own under `DIR/dgt_clust`. Nothing watches them:
 //! who runs is read from the lock that a running node holds on its keys.
+//!
+//! With `--compose` it is a Docker Compose project instead, whose containers make their network in their own volumes.
 
+mod compose;
 mod create;
 mod down;
 mod plan;
@@ -10,6 +13,7 @@ mod process;
 mod site;
 mod status;
 mod up;
+mod volumes;
 
 use std::io::Write;
 

@@ -87,6 +87,11 @@ impl Plan {
         self.nodes
     }
 
+    /// The first of consecutive ports, when it is not the fixed plan.
+    pub(super) fn port_base(self) -> Option<u16> {
+        self.port_base
+    }
+
     /// Where one of the plan's validators listens.
     pub(super) fn ports(self, validator: ValidatorId) -> NodePorts {
         let ValidatorId { cluster, node } = validator;

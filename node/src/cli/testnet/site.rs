@@ -24,8 +24,13 @@ pub(super) fn keys(root: &Path) -> PathBuf {
 
 /// The folder of one node: `dgt_clust/c2/dgt1` for `c2-1`.
 pub(super) fn node_folder(root: &Path, validator: ValidatorId) -> PathBuf {
+    root.join(node_place(validator))
+}
+
+/// The place of that folder in the network's.
+pub(super) fn node_place(validator: ValidatorId) -> String {
     let (cluster, node) = (u32::from(validator.cluster) + 1, u32::from(validator.node) + 1);
-    root.join("dgt_clust").join(format!("c{cluster}")).join(format!("dgt{node}"))
+    format!("dgt_clust/c{cluster}/dgt{node}")
 }
 
 /// Which nodes of which test network a command is about.

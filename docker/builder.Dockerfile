@@ -1,0 +1,14 @@
+# The static binary, built in a container, for machines without a Rust toolchain: `docker/build --in-container`.
+# The context is the repository.
+ARG RUST=rust:1.95-bookworm
+FROM ${RUST} AS build
+WORKDIR /src
+COPY . .
+RUN RUSTFLAGS="-C target-feature=+crt-static" \
+    cargo build --release --locked -p node --bin dgt --target "$(rustc -vV | sed -n 's/^host: //p')" \
+ && strip -o /dgt target/*/release/dgt
+
+FROM scratch
+COPY --from=build /dgt /dgt
+# Nobody runs it: `docker create` wants a command.
+CMD ["/dgt"]
