@@ -19,7 +19,7 @@ use crate::wiring::write_whole;
 const USER: u32 = 65_532;
 /// What Compose looks for in a folder; the newer name would be one that 1.29 does not take from everybody.
 const FILE: &str = "docker-compose.yml";
-/// Where the image keeps a node's folder.
+/// Where the image keeps a node's folder. A container that is no node has nothing there, rather than a nameless volume.
 const HOME: &str = "/dgt";
 /// Where all containers of the network's folder see it.
 const NET: &str = "/net";
@@ -216,7 +216,7 @@ fn node_service(plan: Plan, own: ValidatorId, reach: Reach) -> String {
 fn create_service(name: &str, plan: Plan) -> String {
     let (clusters, nodes) = (plan.clusters(), plan.nodes());
     let mut text = format!(
-        "  create:\n    <<: *container\n    user: \"0:0\"\n    cap_add: [CHOWN, DAC_OVERRIDE]\n    network_mode: none\n    \
+        "  create:\n    <<: *container\n    tmpfs: [{HOME}]\n    user: \"0:0\"\n    cap_add: [CHOWN, DAC_OVERRIDE]\n    network_mode: none\n    \
          healthcheck: {{disable: true}}\n    command:\n      [testnet, create, --clusters={clusters}, --nodes={nodes}, \
          --name={name}, --volumes={USER}, --out={NET}]\n    volumes:\n      - network:{NET}\n"
     );
@@ -228,7 +228,7 @@ fn create_service(name: &str, plan: Plan) -> String {
 
 /// Ends when all nodes take part: `docker-compose up` waits for what it waits for.
 fn ready_service(plan: Plan) -> String {
-    let mut text = "\n  ready:\n    <<: *container\n    command: [status]\n".to_owned();
+    let mut text = format!("\n  ready:\n    <<: *container\n    tmpfs: [{HOME}]\n    command: [status]\n");
     let port = plan.ports(ValidatorId { cluster: 0, node: 0 }).api.port();
     _ = writeln!(text, "    environment: {{DGT_API_URL: \"http://c1-1.c1:{port}\"}}");
     text += "    networks: [c1]\n    healthcheck: {disable: true}\n    depends_on:\n";
