@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use api::{ApiLimits, ApiState, NodeDescription, Tls};
+use api::{ApiLimits, ApiState, Metrics, NodeDescription, Tls};
 use consensus::Timing;
 use consensus::store::Operator;
 use genesis::{Genesis, NetworkFile, NetworkSettings};
@@ -138,6 +138,7 @@ impl Node {
         };
         let (pool, clock) = (Arc::new(Pool::new()), Clock::start());
         let broadcast = Arc::new(Broadcast::new(links.clone(), pool.clone()));
+        let metrics = Arc::new(Metrics::new(self.genesis.topology.validators().map(|(id, _)| id)));
         let engine = Engine::start(Parts {
             ledger: ledger.clone(),
             pool: pool.clone(),
@@ -151,6 +152,7 @@ impl Node {
             broadcast: broadcast.clone(),
             vote_generation: self.home.vote_generation_file(),
             operator: self.operator,
+            pipeline: metrics.pipeline(),
         })?;
         let network = network.map(|network| {
             let _runtime = runtime.enter();
@@ -167,7 +169,15 @@ impl Node {
         let api = listener.local_addr()?;
         let state = ApiState {
             reader: ledger.reader(),
-            intake: Arc::new(Intake::new(pool.clone(), ledger.reader(), engine.handle(), broadcast, clock)),
+            intake: Arc::new(Intake {
+                pool: pool.clone(),
+                reader: ledger.reader(),
+                engine: engine.handle(),
+                broadcast,
+                clock,
+                pipeline: metrics.pipeline(),
+                verifying: Intake::places(),
+            }),
             head: engine.head(),
             finality: Arc::new(Certificates(ledger.clone())),
             status: Arc::new(EngineStatus::new(
@@ -176,8 +186,9 @@ impl Node {
                 ledger.clone(),
                 &self.genesis.topology,
                 links,
+                clock,
             )),
-            metrics: Arc::default(),
+            metrics,
             description: Arc::new(NodeDescription {
                 endpoint: endpoint(&self.settings, api),
                 name: self.own.to_string(),

@@ -165,8 +165,8 @@ fn node() -> Vec<(&'static str, Value)> {
                 "fault": nullable("string"), "final_height": number(), "head": id(), "heard": {"type": "integer"}, "height": number(),
                 "is_quorum_heard": {"type": "boolean"}, "lag": number(), "leader": text(),
                 "links": array(object(json!({
-                    "endpoint": text(), "is_up": {"type": "boolean"}, "trouble": nullable("string"),
-                    "validator": text(),
+                    "clock_offset_ms": nullable("integer"), "endpoint": text(), "is_up": {"type": "boolean"},
+                    "trouble": nullable("string"), "validator": text(),
                 }))),
                 "name": text(), "network_id": hash(),
                 "offenders": array(object(json!({"validator": text(), "view": number()}))),

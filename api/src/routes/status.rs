@@ -101,6 +101,8 @@ impl<'a> NodeShape<'a> {
 
 #[derive(Serialize)]
 struct LinkShape<'a> {
+    /// How far the validator's clock is ahead of this node's, milliseconds, while the link is up.
+    clock_offset_ms: Option<i64>,
     endpoint: &'a str,
     is_up: bool,
     trouble: Option<&'a str>,
@@ -110,6 +112,7 @@ struct LinkShape<'a> {
 impl<'a> LinkShape<'a> {
     fn of(link: &'a Link) -> Self {
         Self {
+            clock_offset_ms: link.heartbeat.map(|heartbeat| heartbeat.clock_offset_ms),
             endpoint: &link.endpoint,
             is_up: link.is_up,
             trouble: link.trouble.as_deref(),

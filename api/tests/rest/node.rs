@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::{
-    ApiLimits, ApiState, BatchIntake, Duty, FinalitySource, IntakeError, NodeDescription, NodeStatus, Role,
-    StatusSource, Submission, Traffic,
+    ApiLimits, ApiState, BatchIntake, Duty, FinalitySource, IntakeError, Metrics, NodeDescription,
+    NodeStatus, Role, StatusSource, Submission, Traffic,
 };
 use bytes::Bytes;
 use ledger::execute::{Candidate, Slot};
@@ -117,6 +117,8 @@ impl Default for Engine {
             final_height: 0,
             quorum: 1,
             pool_batches: 0,
+            pool_bytes: 0,
+            pool_oldest_ms: None,
             duty: Duty::Votes,
             heard: 1,
             catching_up: None,
@@ -157,6 +159,10 @@ impl StatusSource for Engine {
 
     fn files(&self) -> Vec<FileUse> {
         vec![FileUse { name: "consensus-01.lmdb".into(), bytes: 4096, map_bytes: 8192 }]
+    }
+
+    fn disk_free_bytes(&self) -> Option<u64> {
+        Some(1 << 30)
     }
 }
 
@@ -205,7 +211,7 @@ impl Node {
             reader: ledger.reader(),
             intake: held.clone(),
             head: watched,
-            metrics: Arc::default(),
+            metrics: Arc::new(Metrics::new(topology.validators().map(|(id, _)| id))),
             finality: engine.clone(),
             status: engine.clone(),
             description: Arc::new(NodeDescription {
