@@ -75,6 +75,8 @@ pub trait StatusSource: Send + Sync + 'static {
 pub struct NodeStatus {
     /// The links to the other validators, in the topology's order.
     pub links: Vec<Link>,
+    /// The node's clock, milliseconds since 1970.
+    pub time_ms: u64,
     /// The view that consensus is in.
     pub view: u64,
     /// The validator that leads it.

@@ -67,9 +67,10 @@ impl StatusSource for EngineStatus {
             trouble: link.trouble.map(|trouble| trouble.to_string()),
         };
         let (pool_batches, pool_bytes) = self.pool.size();
-        let now_ms = self.clock.now().monotonic_ms;
+        let now = self.clock.now();
         NodeStatus {
             links: self.links.states().into_iter().map(link).collect(),
+            time_ms: now.wall_ms,
             view: status.view,
             leader: status.leader,
             role,
@@ -78,7 +79,10 @@ impl StatusSource for EngineStatus {
             quorum: self.quorum,
             pool_batches,
             pool_bytes,
-            pool_oldest_ms: self.pool.pending_since_ms().map(|since_ms| now_ms.saturating_sub(since_ms)),
+            pool_oldest_ms: self
+                .pool
+                .pending_since_ms()
+                .map(|since_ms| now.monotonic_ms.saturating_sub(since_ms)),
             duty: match status.duty {
                 consensus::Duty::Votes => Duty::Votes,
                 consensus::Duty::Asks => Duty::Asks,

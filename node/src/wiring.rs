@@ -96,7 +96,7 @@ impl Node {
             format!("the vote key in {} is not in the network's topology", home.keys().display())
         })?;
         let links = network_config(&settings.own, &genesis, own, net_key)?;
-        let tls = tls_of(settings)?;
+        let tls = tls_of(&settings.own)?;
         // Before the ledger: a port that is taken is found out in no time.
         let (listener, admin) = (listen(settings.own.api)?, listen(settings.own.admin)?);
         let (map_bytes, check_bytes) = (settings.own.map_gib << 30, settings.own.check_bytes());
@@ -249,9 +249,9 @@ struct StopSignals {
 }
 
 /// TLS for the REST interface, when the settings name a certificate and its key.
-fn tls_of(settings: &NodeSettings) -> Result<Option<Tls>> {
+pub(crate) fn tls_of(settings: &Settings) -> Result<Option<Tls>> {
     let read = |path: &Path| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
-    match (&settings.own.tls_certificate, &settings.own.tls_key) {
+    match (&settings.tls_certificate, &settings.tls_key) {
         (None, None) => Ok(None),
         (Some(chain), Some(key)) => {
             let tls = Tls::from_pem(&read(chain)?, &read(key)?);

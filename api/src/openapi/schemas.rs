@@ -172,7 +172,7 @@ fn node() -> Vec<(&'static str, Value)> {
                 "offenders": array(object(json!({"validator": text(), "view": number()}))),
                 "pool_batches": {"type": "integer"}, "quorum": {"type": "integer"},
                 "role": {"type": "string", "enum": ["leader", "validator", "observer"]},
-                "validators": {"type": "integer"}, "view": number(),
+                "time_ms": number(), "validators": {"type": "integer"}, "version": text(), "view": number(),
             })),
             "peers": array(object(json!({"endpoint": text()}))),
         }))),

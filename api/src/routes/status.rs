@@ -64,7 +64,9 @@ struct NodeShape<'a> {
     pool_batches: usize,
     quorum: u32,
     role: Role,
+    time_ms: String,
     validators: usize,
+    version: &'static str,
     view: String,
 }
 
@@ -93,7 +95,9 @@ impl<'a> NodeShape<'a> {
             pool_batches: status.pool_batches,
             quorum: status.quorum,
             role: status.role,
+            time_ms: status.time_ms.to_string(),
             validators: description.topology.validators().count(),
+            version: env!("CARGO_PKG_VERSION"),
             view: status.view.to_string(),
         }
     }

@@ -70,7 +70,9 @@ async fn the_status_tells_the_links_the_leader_and_the_lag() {
         ("is_quorum_heard", json!(true)),
         ("lag", json!("4")),
         ("leader", json!("c2-1")),
+        ("time_ms", json!("1500")),
         ("validators", json!(4)),
+        ("version", json!(env!("CARGO_PKG_VERSION"))),
     ] {
         assert_eq!(data["node"][name], expected, "{name}");
     }

@@ -111,6 +111,7 @@ impl Default for Engine {
     fn default() -> Self {
         let status = NodeStatus {
             links: Vec::new(),
+            time_ms: 1_500,
             view: 7,
             leader: ValidatorId { cluster: 0, node: 0 },
             role: Role::Leader,

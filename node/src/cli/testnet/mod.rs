@@ -6,7 +6,7 @@
 mod create;
 mod down;
 mod plan;
-mod process;
+pub(super) mod process;
 mod site;
 mod status;
 mod up;
