@@ -42,9 +42,10 @@ pub use connection::serve;
 pub use finality::FinalitySource;
 pub use intake::{BatchIntake, IntakeError, Submission};
 pub use limits::{ApiLimits, Cors};
-pub use metrics::Metrics;
+pub use metrics::{Committed, Metrics, Pipeline, Stage, ViewEnd};
 pub use node::{
-    ApiState, CatchingUp, Duty, Link, NodeDescription, NodeStatus, Offender, Role, StatusSource, Traffic,
+    ApiState, CatchingUp, Duty, Heartbeat, Link, NodeDescription, NodeStatus, Offender, Role, StatusSource,
+    Traffic,
 };
 pub use router::router;
 pub use tls::{Tls, TlsError};

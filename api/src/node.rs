@@ -65,6 +65,9 @@ pub trait StatusSource: Send + Sync + 'static {
 
     /// The files of the ledger.
     fn files(&self) -> Vec<FileUse>;
+
+    /// Bytes that are free on the disk of these files; `None` when the file system does not tell.
+    fn disk_free_bytes(&self) -> Option<u64>;
 }
 
 /// The part of `GET /status` that changes.
@@ -72,6 +75,8 @@ pub trait StatusSource: Send + Sync + 'static {
 pub struct NodeStatus {
     /// The links to the other validators, in the topology's order.
     pub links: Vec<Link>,
+    /// The node's clock, milliseconds since 1970.
+    pub time_ms: u64,
     /// The view that consensus is in.
     pub view: u64,
     /// The validator that leads it.
@@ -84,6 +89,10 @@ pub struct NodeStatus {
     pub quorum: u32,
     /// Batches that wait in the pool.
     pub pool_batches: usize,
+    /// Their bytes.
+    pub pool_bytes: usize,
+    /// How long the oldest of them waits that may go into a block, milliseconds.
+    pub pool_oldest_ms: Option<u64>,
     /// How catching up goes, if the node lags.
     pub catching_up: Option<CatchingUp>,
     /// Whether the node may vote.
@@ -128,6 +137,17 @@ pub struct Link {
     pub is_up: bool,
     /// Why it is not, in words, if that is known.
     pub trouble: Option<String>,
+    /// What the validator last told of itself, while the link is up.
+    pub heartbeat: Option<Heartbeat>,
+}
+
+/// What a validator tells of itself every second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The height of its newest decided block.
+    pub final_height: u64,
+    /// How far its clock was ahead of this node's, milliseconds; the way here included.
+    pub clock_offset_ms: i64,
 }
 
 /// What went over all links together. A frame holds one message or some batches.

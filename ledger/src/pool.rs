@@ -217,6 +217,13 @@ impl Pool {
         Ok(())
     }
 
+    /// How long the batches of a block wait that are here, milliseconds of the clock of `now_ms`.
+    pub fn waited_ms(&self, block: &Block, now_ms: u64) -> Vec<u64> {
+        let inner = self.inner.lock();
+        let here = block.entries.iter().filter_map(|entry| inner.batches.get(&entry.batch_id()));
+        here.map(|pooled| now_ms.saturating_sub(pooled.since.ms)).collect()
+    }
+
     /// Drops what a committed block decided, and wakes those that waited for a transaction of it.
     pub fn remove_decided(&self, block: &Block) {
         let mut inner = self.inner.lock();
@@ -400,7 +407,9 @@ mod tests {
         let (good, bad) = (put(1, b"a"), put(2, b"refuse"));
         pool.admit(vec![good.clone(), bad.clone()], Source::Client, &ledger.reader(), 0).unwrap();
         let executed = commit(&ledger, &[good.clone(), bad.clone()]);
+        assert_eq!(pool.waited_ms(executed.block(), 70), [70, 70]);
         pool.remove_decided(executed.block());
+        assert!(pool.waited_ms(executed.block(), 70).is_empty(), "they wait no more");
         assert_eq!((pool.size(), pool.pending_since_ms()), ((0, 0), None));
         // The committed one is not taken again; the rejected one may be tried again.
         pool.admit(vec![good, bad.clone()], Source::Client, &ledger.reader(), 0).unwrap();

@@ -1,8 +1,9 @@
 //! The door for batches: signatures are verified here, once, on all cores; then the pool decides, and the peers get them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use api::{BatchIntake, IntakeError, Submission};
+use api::{BatchIntake, IntakeError, Pipeline, Stage, Submission};
 use ledger::{AdmitError, Pool, Reader, Source};
 use ledger_types::{Batch, BatchError, BatchId};
 use tokio::sync::Semaphore;
@@ -14,25 +15,20 @@ use crate::engine::EngineHandle;
 
 /// Takes batches from the API into the pool and to the peers.
 pub(crate) struct Intake {
-    pool: Arc<Pool>,
-    reader: Reader,
-    engine: EngineHandle,
-    broadcast: Arc<Broadcast>,
-    clock: Clock,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) reader: Reader,
+    pub(crate) engine: EngineHandle,
+    pub(crate) broadcast: Arc<Broadcast>,
+    pub(crate) clock: Clock,
+    pub(crate) pipeline: Arc<Pipeline>,
     /// Submissions verified at the same time; more wait, so that none starves the others.
-    verifying: Arc<Semaphore>,
+    pub(crate) verifying: Arc<Semaphore>,
 }
 
 impl Intake {
-    pub(crate) fn new(
-        pool: Arc<Pool>,
-        reader: Reader,
-        engine: EngineHandle,
-        broadcast: Arc<Broadcast>,
-        clock: Clock,
-    ) -> Self {
-        let at_once = 2 * std::thread::available_parallelism().map_or(1, usize::from);
-        Self { pool, reader, engine, broadcast, clock, verifying: Arc::new(Semaphore::new(at_once)) }
+    /// Places for submissions that are verified at the same time.
+    pub(crate) fn places() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(2 * std::thread::available_parallelism().map_or(1, usize::from)))
     }
 
     async fn admit(&self, batches: Vec<Batch>) -> Result<(), IntakeError> {
@@ -42,12 +38,14 @@ impl Intake {
         let stopped = |_| IntakeError::NotReady("the node is stopping".to_owned());
         let permit = self.verifying.clone().acquire_owned().await.map_err(stopped)?;
         let (pool, reader, engine) = (self.pool.clone(), self.reader.clone(), self.engine.clone());
-        let broadcast = self.broadcast.clone();
+        let (broadcast, pipeline) = (self.broadcast.clone(), self.pipeline.clone());
         let now_ms = self.clock.now().monotonic_ms;
         // All of it in one task that runs on when the client goes away: no batch is admitted and never proposed.
         let admitted = tokio::task::spawn_blocking(move || {
             let _permit = permit;
+            let begun = Instant::now();
             let verified = batch_list::verify(batches).map_err(invalid)?;
+            pipeline.stage(Stage::Verify, begun.elapsed());
             let prepared = broadcast.prepare(&verified);
             pool.admit(verified, Source::Client, &reader, now_ms).map_err(refusal)?;
             broadcast.send(prepared);

@@ -1,15 +1,18 @@
 //! What the API may ask of the engine and of its records.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{
-    CatchingUp, Duty, FinalitySource, Link, LogLevels, NodeStatus, Offender, Role, StatusSource, Traffic,
+    CatchingUp, Duty, FinalitySource, Heartbeat, Link, LogLevels, NodeStatus, Offender, Role, StatusSource,
+    Traffic,
 };
 use ledger::reader::{FileUse, ReadError};
 use ledger::{Ledger, Pool};
 use ledger_types::Topology;
 use ledger_types::certificate::Certificate;
 
+use crate::clock::Clock;
 use crate::engine::{self, EngineHandle, Progress};
 use crate::log::LogLevel;
 use crate::network::{LinkState, Links};
@@ -21,6 +24,7 @@ pub(crate) struct EngineStatus {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) quorum: u32,
     pub(crate) links: Links,
+    pub(crate) clock: Clock,
 }
 
 impl EngineStatus {
@@ -30,9 +34,10 @@ impl EngineStatus {
         ledger: Arc<Ledger>,
         topology: &Topology,
         links: Links,
+        clock: Clock,
     ) -> Self {
         let votes = consensus::Quorum::new(topology.shape()).flat_quorum();
-        Self { engine, pool, ledger, quorum: u32::try_from(votes).unwrap_or(u32::MAX), links }
+        Self { engine, pool, ledger, quorum: u32::try_from(votes).unwrap_or(u32::MAX), links, clock }
     }
 }
 
@@ -48,21 +53,36 @@ impl StatusSource for EngineStatus {
             validator: evidence.offender().to_string(),
             view: evidence.view().to_string(),
         };
+        let peers: BTreeMap<_, _> = self.engine.peers().into_iter().collect();
+        // Views count from 1: who told of none was only heard voting.
+        let told = |link: &LinkState| peers.get(&link.peer).filter(|peer| link.is_up && peer.view > 0);
         let link = |link: LinkState| Link {
+            heartbeat: told(&link).map(|peer| Heartbeat {
+                final_height: peer.final_height,
+                clock_offset_ms: peer.clock_offset_ms,
+            }),
             validator: link.peer,
             endpoint: link.endpoint,
             is_up: link.is_up,
             trouble: link.trouble.map(|trouble| trouble.to_string()),
         };
+        let (pool_batches, pool_bytes) = self.pool.size();
+        let now = self.clock.now();
         NodeStatus {
             links: self.links.states().into_iter().map(link).collect(),
+            time_ms: now.wall_ms,
             view: status.view,
             leader: status.leader,
             role,
             catching_up: self.engine.progress().map(catching_up),
             final_height: status.final_height,
             quorum: self.quorum,
-            pool_batches: self.pool.size().0,
+            pool_batches,
+            pool_bytes,
+            pool_oldest_ms: self
+                .pool
+                .pending_since_ms()
+                .map(|since_ms| now.monotonic_ms.saturating_sub(since_ms)),
             duty: match status.duty {
                 consensus::Duty::Votes => Duty::Votes,
                 consensus::Duty::Asks => Duty::Asks,
@@ -99,6 +119,11 @@ impl StatusSource for EngineStatus {
     fn files(&self) -> Vec<FileUse> {
         let consensus = FileUse::of(self.ledger.consensus().file());
         self.ledger.reader().files().into_iter().chain([consensus]).collect()
+    }
+
+    fn disk_free_bytes(&self) -> Option<u64> {
+        let file = self.ledger.consensus().file();
+        file.path().parent().and_then(|folder| ledger::store::free_bytes(folder).ok())
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use api::{ApiLimits, ApiState, NodeDescription, Tls};
+use api::{ApiLimits, ApiState, Metrics, NodeDescription, Tls};
 use consensus::Timing;
 use consensus::store::Operator;
 use genesis::{Genesis, NetworkFile, NetworkSettings};
@@ -96,7 +96,7 @@ impl Node {
             format!("the vote key in {} is not in the network's topology", home.keys().display())
         })?;
         let links = network_config(&settings.own, &genesis, own, net_key)?;
-        let tls = tls_of(settings)?;
+        let tls = tls_of(&settings.own)?;
         // Before the ledger: a port that is taken is found out in no time.
         let (listener, admin) = (listen(settings.own.api)?, listen(settings.own.admin)?);
         let (map_bytes, check_bytes) = (settings.own.map_gib << 30, settings.own.check_bytes());
@@ -138,6 +138,7 @@ impl Node {
         };
         let (pool, clock) = (Arc::new(Pool::new()), Clock::start());
         let broadcast = Arc::new(Broadcast::new(links.clone(), pool.clone()));
+        let metrics = Arc::new(Metrics::new(self.genesis.topology.validators().map(|(id, _)| id)));
         let engine = Engine::start(Parts {
             ledger: ledger.clone(),
             pool: pool.clone(),
@@ -151,6 +152,7 @@ impl Node {
             broadcast: broadcast.clone(),
             vote_generation: self.home.vote_generation_file(),
             operator: self.operator,
+            pipeline: metrics.pipeline(),
         })?;
         let network = network.map(|network| {
             let _runtime = runtime.enter();
@@ -167,7 +169,15 @@ impl Node {
         let api = listener.local_addr()?;
         let state = ApiState {
             reader: ledger.reader(),
-            intake: Arc::new(Intake::new(pool.clone(), ledger.reader(), engine.handle(), broadcast, clock)),
+            intake: Arc::new(Intake {
+                pool: pool.clone(),
+                reader: ledger.reader(),
+                engine: engine.handle(),
+                broadcast,
+                clock,
+                pipeline: metrics.pipeline(),
+                verifying: Intake::places(),
+            }),
             head: engine.head(),
             finality: Arc::new(Certificates(ledger.clone())),
             status: Arc::new(EngineStatus::new(
@@ -176,8 +186,9 @@ impl Node {
                 ledger.clone(),
                 &self.genesis.topology,
                 links,
+                clock,
             )),
-            metrics: Arc::default(),
+            metrics,
             description: Arc::new(NodeDescription {
                 endpoint: endpoint(&self.settings, api),
                 name: self.own.to_string(),
@@ -238,9 +249,9 @@ struct StopSignals {
 }
 
 /// TLS for the REST interface, when the settings name a certificate and its key.
-fn tls_of(settings: &NodeSettings) -> Result<Option<Tls>> {
+pub(crate) fn tls_of(settings: &Settings) -> Result<Option<Tls>> {
     let read = |path: &Path| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
-    match (&settings.own.tls_certificate, &settings.own.tls_key) {
+    match (&settings.tls_certificate, &settings.tls_key) {
         (None, None) => Ok(None),
         (Some(chain), Some(key)) => {
             let tls = Tls::from_pem(&read(chain)?, &read(key)?);

@@ -64,7 +64,9 @@ struct NodeShape<'a> {
     pool_batches: usize,
     quorum: u32,
     role: Role,
+    time_ms: String,
     validators: usize,
+    version: &'static str,
     view: String,
 }
 
@@ -93,7 +95,9 @@ impl<'a> NodeShape<'a> {
             pool_batches: status.pool_batches,
             quorum: status.quorum,
             role: status.role,
+            time_ms: status.time_ms.to_string(),
             validators: description.topology.validators().count(),
+            version: env!("CARGO_PKG_VERSION"),
             view: status.view.to_string(),
         }
     }
@@ -101,6 +105,8 @@ impl<'a> NodeShape<'a> {
 
 #[derive(Serialize)]
 struct LinkShape<'a> {
+    /// How far the validator's clock is ahead of this node's, milliseconds, while the link is up.
+    clock_offset_ms: Option<i64>,
     endpoint: &'a str,
     is_up: bool,
     trouble: Option<&'a str>,
@@ -110,6 +116,7 @@ struct LinkShape<'a> {
 impl<'a> LinkShape<'a> {
     fn of(link: &'a Link) -> Self {
         Self {
+            clock_offset_ms: link.heartbeat.map(|heartbeat| heartbeat.clock_offset_ms),
             endpoint: &link.endpoint,
             is_up: link.is_up,
             trouble: link.trouble.as_deref(),

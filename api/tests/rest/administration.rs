@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{ApiLimits, Cors, LogLevels, Offender};
+use api::{ApiLimits, Committed, Cors, LogLevels, Offender, Stage, ViewEnd};
+use ledger_types::ValidatorId;
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,6 +18,19 @@ use crate::signing::{address, batch};
 async fn metrics_count_requests_by_route_never_by_path() {
     let node = Node::start().await;
     node.commit();
+    let pipeline = node.api_state.metrics.pipeline();
+    pipeline.stage(Stage::Pool, Duration::from_millis(3));
+    pipeline.finality(Duration::from_millis(9));
+    pipeline.decision(Duration::from_millis(9));
+    pipeline.committed(Committed { blocks: 1, batches: 2, transactions: 3, rejected: 4 });
+    pipeline.view_ended(ViewEnd::Nullified);
+    let (own, stranger) = (ValidatorId { cluster: 0, node: 0 }, ValidatorId { cluster: 9, node: 9 });
+    pipeline.vote_missed(own);
+    pipeline.vote_missed(stranger);
+    {
+        let mut status = node.engine.status.lock();
+        (status.pool_bytes, status.pool_oldest_ms) = (700, Some(2_500));
+    }
     for path in ["/blocks/1", "/blocks/2", "/nowhere", "/elsewhere", "/status"] {
         node.get(path).await;
     }
@@ -44,11 +58,35 @@ async fn metrics_count_requests_by_route_never_by_path() {
         "dgt_network_received_bytes_total 400",
         "dgt_network_dropped_frames_total 5",
         "dgt_store_bytes{file=\"consensus-01.lmdb\"} 4096",
+        "dgt_final_height 1",
+        "dgt_fault 0",
+        "dgt_votes 1",
+        "dgt_validators 1",
+        "dgt_quorum 1",
+        "dgt_pool_bytes 700",
+        "dgt_pool_oldest_seconds 2.5",
+        "dgt_disk_free_bytes 1073741824",
+        "dgt_stage_duration_seconds_count{stage=\"pool\"} 1",
+        "dgt_stage_duration_seconds_bucket{le=\"0.004\",stage=\"pool\"} 1",
+        "dgt_stage_duration_seconds_bucket{le=\"0.002\",stage=\"pool\"} 0",
+        "dgt_stage_duration_seconds_count{stage=\"commit\"} 0",
+        "dgt_finality_seconds_count 1",
+        "dgt_batch_decision_seconds_count 1",
+        "dgt_blocks_committed_total 1",
+        "dgt_batches_committed_total 2",
+        "dgt_transactions_committed_total 3",
+        "dgt_batches_rejected_total 4",
+        "dgt_views_ended_total{outcome=\"notarized\"} 0",
+        "dgt_views_ended_total{outcome=\"nullified\"} 1",
+        "dgt_votes_missed_total{validator=\"c1-1\"} 1",
         "dgt_store_map_bytes{file=\"consensus-01.lmdb\"} 8192",
         "# EOF",
     ] {
         assert!(answer.body.lines().any(|found| found == line), "{line} is not in\n{}", answer.body);
     }
+    assert!(!answer.body.contains("c10-10"), "no label that is not of the network");
+    let memory = answer.body.lines().find_map(|line| line.strip_prefix("dgt_memory_bytes "));
+    assert!(memory.unwrap().parse::<u64>().unwrap() > 1 << 20, "{memory:?}");
     node.engine.status.lock().offenders.push(Offender { validator: "c1-3".into(), view: "12".into() });
     assert!(node.get("/metrics").await.body.contains("\ndgt_offenders 1\n"));
     assert_eq!(

@@ -1,6 +1,6 @@
 //! The network, the graph of blocks, and the node's health.
 
-use api::Link;
+use api::{Heartbeat, Link};
 use ledger_types::ValidatorId;
 use serde_json::json;
 
@@ -38,6 +38,7 @@ async fn linked_node() -> Node {
         endpoint: format!("tcp://10.0.{cluster}.{at}:8101"),
         is_up,
         trouble: (!is_up).then(|| "it hangs up".to_owned()),
+        heartbeat: is_up.then_some(Heartbeat { final_height: 4, clock_offset_ms: -1_500 }),
     };
     {
         let mut status = node.engine.status.lock();
@@ -54,8 +55,8 @@ async fn the_status_tells_the_links_the_leader_and_the_lag() {
     node.commit();
     let data = node.get("/status").await.json()["data"].clone();
     let link = |validator: &str, endpoint: &str, is_up: bool| {
-        let trouble = (!is_up).then_some("it hangs up");
-        json!({"endpoint": endpoint, "is_up": is_up, "trouble": trouble, "validator": validator})
+        let (trouble, offset) = ((!is_up).then_some("it hangs up"), is_up.then_some(-1_500));
+        json!({"clock_offset_ms": offset, "endpoint": endpoint, "is_up": is_up, "trouble": trouble, "validator": validator})
     };
     let links = [
         link("c1-2", "tcp://10.0.0.1:8101", true),
@@ -69,7 +70,9 @@ async fn the_status_tells_the_links_the_leader_and_the_lag() {
         ("is_quorum_heard", json!(true)),
         ("lag", json!("4")),
         ("leader", json!("c2-1")),
+        ("time_ms", json!("1500")),
         ("validators", json!(4)),
+        ("version", json!(env!("CARGO_PKG_VERSION"))),
     ] {
         assert_eq!(data["node"][name], expected, "{name}");
     }
@@ -78,9 +81,23 @@ async fn the_status_tells_the_links_the_leader_and_the_lag() {
     assert_eq!(node.get("/peers").await.json(), json!({"data": up, "link": "http://node:8108/peers"}));
 
     let metrics = node.get("/metrics").await.body;
-    for line in ["dgt_links 3", "dgt_links_up 2", "dgt_lag_blocks 4"] {
+    for line in [
+        "dgt_links 3",
+        "dgt_links_up 2",
+        "dgt_lag_blocks 4",
+        "dgt_validators 4",
+        "dgt_link_up{validator=\"c1-2\"} 1",
+        "dgt_link_up{validator=\"c2-1\"} 0",
+        "dgt_peer_final_height{validator=\"c2-2\"} 4",
+        "dgt_peer_clock_offset_seconds{validator=\"c1-2\"} -1.5",
+        "dgt_votes_missed_total{validator=\"c2-1\"} 0",
+    ] {
         assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
     }
+    assert!(!metrics.contains("dgt_peer_clock_offset_seconds{validator=\"c2-1\"}"), "its link is down");
+    node.engine.status.lock().links[0].heartbeat = None;
+    let metrics = node.get("/metrics").await.body;
+    assert!(!metrics.contains("dgt_peer_final_height{validator=\"c1-2\"}"), "no more");
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::{
-    ApiLimits, ApiState, BatchIntake, Duty, FinalitySource, IntakeError, NodeDescription, NodeStatus, Role,
-    StatusSource, Submission, Traffic,
+    ApiLimits, ApiState, BatchIntake, Duty, FinalitySource, IntakeError, Metrics, NodeDescription,
+    NodeStatus, Role, StatusSource, Submission, Traffic,
 };
 use bytes::Bytes;
 use ledger::execute::{Candidate, Slot};
@@ -111,12 +111,15 @@ impl Default for Engine {
     fn default() -> Self {
         let status = NodeStatus {
             links: Vec::new(),
+            time_ms: 1_500,
             view: 7,
             leader: ValidatorId { cluster: 0, node: 0 },
             role: Role::Leader,
             final_height: 0,
             quorum: 1,
             pool_batches: 0,
+            pool_bytes: 0,
+            pool_oldest_ms: None,
             duty: Duty::Votes,
             heard: 1,
             catching_up: None,
@@ -157,6 +160,10 @@ impl StatusSource for Engine {
 
     fn files(&self) -> Vec<FileUse> {
         vec![FileUse { name: "consensus-01.lmdb".into(), bytes: 4096, map_bytes: 8192 }]
+    }
+
+    fn disk_free_bytes(&self) -> Option<u64> {
+        Some(1 << 30)
     }
 }
 
@@ -205,7 +212,7 @@ impl Node {
             reader: ledger.reader(),
             intake: held.clone(),
             head: watched,
-            metrics: Arc::default(),
+            metrics: Arc::new(Metrics::new(topology.validators().map(|(id, _)| id))),
             finality: engine.clone(),
             status: engine.clone(),
             description: Arc::new(NodeDescription {

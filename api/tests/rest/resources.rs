@@ -138,7 +138,7 @@ async fn a_lone_node_has_a_status_and_no_peers() {
         "node": {
             "catching_up": null, "duty": "votes", "fault": null, "final_height": "0", "head": head, "heard": 1, "height": "0", "is_quorum_heard": true, "lag": "0",
             "leader": "c1-1", "links": [], "name": "c1-1", "network_id": "09".repeat(32), "offenders": [], "pool_batches": 0,
-            "quorum": 1, "role": "leader", "validators": 1, "view": "7",
+            "quorum": 1, "role": "leader", "time_ms": "1500", "validators": 1, "version": env!("CARGO_PKG_VERSION"), "view": "7",
         },
         "peers": [],
     });

@@ -17,4 +17,5 @@ pub use custody::{Copying, FileStats, is_open_somewhere, lmdb_version};
 pub use env::{Durability, File, FileOptions, Record, View, Writer};
 pub use error::StoreError;
 pub use lock::{FileLock, LockError};
+pub use room::{RESERVE_BYTES, free_bytes};
 pub use schema::FileKind;

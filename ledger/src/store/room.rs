@@ -6,17 +6,24 @@ use std::path::Path;
 use super::StoreError;
 
 /// What is left free on the disk of the files, bytes: more than the largest transactions of all four take.
-pub(super) const RESERVE_BYTES: u64 = 32 << 20;
+pub const RESERVE_BYTES: u64 = 32 << 20;
+
+/// Bytes that are free on the disk of a folder, for this process's user.
+///
+/// # Errors
+/// When the file system does not tell.
+pub fn free_bytes(folder: &Path) -> std::io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
 
 /// Whether a transaction may be written to a file, which is named as `file`.
 pub(super) fn check(path: &Path, file: &str) -> Result<(), StoreError> {
-    let folder = path.parent().unwrap_or(path);
-    let disk = rustix::fs::statvfs(folder).map_err(|error| StoreError::Failed {
+    let free_bytes = free_bytes(path.parent().unwrap_or(path)).map_err(|error| StoreError::Failed {
         file: file.to_owned(),
         operation: "asking for the room on the disk",
-        source: std::io::Error::from(error).into(),
+        source: error.into(),
     })?;
-    let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
     match free_bytes >= RESERVE_BYTES {
         true => Ok(()),
         false => Err(StoreError::NoRoom { file: file.to_owned(), free_bytes, reserve_bytes: RESERVE_BYTES }),

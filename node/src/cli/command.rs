@@ -7,8 +7,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use super::output::Stdout;
 use super::proof::{VerifyCertificate, VerifyProof};
 use super::{
-    backup, batch, bgt, block, completions, config, digest, dumps, export, genesis, init, keygen, mdb, peer,
-    receipt, rollback, settings, start, state, status, testnet, topology, transaction, verify,
+    backup, batch, bgt, block, completions, config, digest, doctor, dumps, export, genesis, init, keygen,
+    mdb, peer, receipt, rollback, settings, start, state, status, testnet, topology, transaction, verify,
 };
 
 /// A permissioned blockchain ledger node.
@@ -81,6 +81,8 @@ enum Command {
     VerifyProof(VerifyProof),
     /// Succeed if a node takes part in its network.
     Healthcheck(status::Healthcheck),
+    /// Look for what keeps a node from running well, and name the mend.
+    Doctor(Box<doctor::Doctor>),
     /// Print what a shell needs to complete commands and options.
     Completions(completions::Completions),
     /// Write the manual's pages.
@@ -140,6 +142,7 @@ fn execute(command: Command, out: &mut dyn Write) -> Result<()> {
         Command::VerifyCertificate(verify) => verify.run(out),
         Command::VerifyProof(verify) => verify.run(out),
         Command::Healthcheck(healthcheck) => healthcheck.run(out),
+        Command::Doctor(doctor) => doctor.run(out),
         Command::Completions(completions) => completions.run(out, Cli::command()),
         Command::Man(man) => man.run(out, Cli::command()),
         Command::Version => Ok(writeln!(out, "dgt {}", env!("CARGO_PKG_VERSION"))?),

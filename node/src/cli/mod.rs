@@ -13,6 +13,7 @@ mod command;
 mod completions;
 mod config;
 mod digest;
+mod doctor;
 mod dumps;
 mod export;
 mod genesis;

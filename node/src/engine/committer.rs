@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use api::{Committed, Pipeline, Stage};
 use consensus::Input;
 use ledger::execute::Executed;
 use ledger::{Ledger, LedgerError, Pool};
-use ledger_types::BlockId;
+use ledger_types::{Block, BlockId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -27,6 +28,8 @@ const QUIET: Duration = Duration::from_millis(200);
 pub(super) struct Decided {
     pub(super) block: BlockId,
     pub(super) height: u64,
+    /// When that was so.
+    pub(super) at: Instant,
 }
 
 pub(super) struct Committer {
@@ -39,6 +42,7 @@ pub(super) struct Committer {
     pub(super) consensus: Arc<Mutex<Shown>>,
     pub(super) going: Going,
     pub(super) answers: Sender<Event>,
+    pub(super) pipeline: Arc<Pipeline>,
     pub(super) fault: Arc<Fault>,
 }
 
@@ -49,8 +53,8 @@ impl Committer {
         loop {
             let step = match decided.recv_timeout(QUIET) {
                 Ok(first) => {
-                    let queued = std::iter::once(first).chain(decided.try_iter()).collect();
-                    self.commit(queued).and_then(|()| self.sync_after(&mut synced, BLOCKS_PER_SYNC))
+                    let queued: Vec<Decided> = std::iter::once(first).chain(decided.try_iter()).collect();
+                    self.commit(&queued).and_then(|()| self.sync_after(&mut synced, BLOCKS_PER_SYNC))
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.expire();
@@ -71,20 +75,35 @@ impl Committer {
     }
 
     /// Writes what is decided; under load several blocks share a transaction in each file.
-    fn commit(&self, decided: Vec<Decided>) -> Result<(), LedgerError> {
+    fn commit(&self, decided: &[Decided]) -> Result<(), LedgerError> {
         let blocks: Vec<Arc<Executed>> = decided
-            .into_iter()
+            .iter()
             .map(|decided| {
                 let executed = self.ledger.executed(&decided.block);
                 executed.ok_or_else(|| LedgerError::NotExecuted { height: decided.height })
             })
             .collect::<Result<_, _>>()?;
         self.ledger.commit(&blocks)?;
+        decided.iter().for_each(|decided| self.pipeline.stage(Stage::Commit, decided.at.elapsed()));
+        blocks.iter().for_each(|executed| self.count(executed.block()));
         // The pool lets go only after the head is shown, so that no client sees UNKNOWN in between.
         blocks.iter().for_each(|executed| self.pool.remove_decided(executed.block()));
         self.shown.send_replace(self.ledger.head().height);
         self.answer(Event::PoolChanged);
         Ok(())
+    }
+
+    /// Counts a block that is readable, and how long its batches waited for that.
+    fn count(&self, block: &Block) {
+        let waited_ms = self.pool.waited_ms(block, self.clock.now().monotonic_ms);
+        waited_ms.into_iter().for_each(|ms| self.pipeline.decision(Duration::from_millis(ms)));
+        let batches = || block.batches();
+        self.pipeline.committed(Committed {
+            blocks: 1,
+            batches: batches().count() as u64,
+            transactions: batches().map(|batch| batch.transactions.len() as u64).sum(),
+            rejected: block.rejections().count() as u64,
+        });
     }
 
     fn expire(&self) {

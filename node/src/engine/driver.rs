@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use consensus::store::VoteStore as _;
@@ -18,6 +18,7 @@ use super::answers::{Question, Questions};
 use super::committer::Decided;
 use super::executor::Task;
 use super::inbox::Permit;
+use super::meter::Meter;
 use super::pulse::Fault;
 use super::vote_store::LedgerVotes;
 use crate::clock::Clock;
@@ -56,6 +57,7 @@ pub(super) struct Driver {
     pub(super) questions: Questions,
     pub(super) links: Links,
     pub(super) shown: Arc<Mutex<Shown>>,
+    pub(super) meter: Meter,
     pub(super) fault: Arc<Fault>,
 }
 
@@ -140,6 +142,7 @@ impl Driver {
     fn finish(&mut self, mut turn: Turn) -> Result<()> {
         loop {
             while let Some(input) = turn.inputs.pop_front() {
+                self.meter.input(&input);
                 let effects = self.replica.handle(self.clock.now(), input);
                 self.perform(&mut turn, effects)?;
             }
@@ -154,6 +157,7 @@ impl Driver {
 
     fn perform(&mut self, turn: &mut Turn, effects: Vec<Effect>) -> Result<()> {
         for effect in effects {
+            self.meter.effect(&effect);
             match effect {
                 Effect::Persist { id, changes } => {
                     turn.persists.push(id);
@@ -167,7 +171,7 @@ impl Driver {
                 }
                 Effect::CheckStored { header, body } => self.give(Task::CheckStored { header, body })?,
                 Effect::Commit { block, header, certificate: _ } => {
-                    let decided = Decided { block, height: header.height };
+                    let decided = Decided { block, height: header.height, at: Instant::now() };
                     self.decided.send(decided).context("the committer stopped")?;
                 }
                 Effect::Abandon { block } => self.ledger.forget(&block),

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
 
+use api::{Pipeline, Stage};
 use bytes::Bytes;
 use consensus::{Committee, Input};
 use ledger::execute::{Executed, ProposedEntry, Slot};
@@ -46,6 +48,7 @@ pub(super) struct Executor {
     pub(super) own: ValidatorId,
     pub(super) clock: Clock,
     pub(super) answers: Sender<Event>,
+    pub(super) pipeline: Arc<Pipeline>,
     pub(super) fault: Arc<Fault>,
 }
 
@@ -93,6 +96,7 @@ impl Executor {
             proposer: self.own,
             time_ms,
         };
+        let begun = Instant::now();
         let candidates = self.pool.candidates(CANDIDATES_PER_BLOCK);
         let (executed, deferred) = self.ledger.build(&parent, &slot, candidates, TRANSACTIONS_PER_BLOCK)?;
         self.pool.defer(&deferred, &self.ledger.reader())?;
@@ -100,6 +104,7 @@ impl Executor {
             self.ledger.forget(&executed.id());
             return Ok(Input::NothingToPropose { view });
         }
+        self.measure(Stage::Build, begun, executed.block());
         Ok(Input::ProposalBuilt {
             view,
             header: executed.header().clone(),
@@ -109,7 +114,7 @@ impl Executor {
     }
 
     fn check(&self, header: &BlockHeader, refs: Bytes, entries: Bytes) -> Result<(), LedgerError> {
-        let block = header.id();
+        let (block, begun) = (header.id(), Instant::now());
         let entries = match self.assemble(header, refs, entries)? {
             Assembled::Whole(entries) => entries,
             Assembled::Missing(missing) => {
@@ -119,6 +124,7 @@ impl Executor {
         };
         let checked = match self.ledger.check(header, &entries) {
             Ok(executed) => {
+                self.measure(Stage::Check, begun, executed.block());
                 self.answer(Input::ProposalAssembled { block, body: executed.body().clone() });
                 true
             }
@@ -207,6 +213,15 @@ impl Executor {
         }
         self.answer(Input::ProposalChecked { block, valid: executed.is_ok() });
         Ok(())
+    }
+
+    /// A block was executed: how long that took, and how long its batches had waited before.
+    fn measure(&self, stage: Stage, begun: Instant, block: &Block) {
+        let took = begun.elapsed();
+        self.pipeline.stage(stage, took);
+        for waited_ms in self.pool.waited_ms(block, self.clock.now().monotonic_ms) {
+            self.pipeline.stage(Stage::Pool, Duration::from_millis(waited_ms).saturating_sub(took));
+        }
     }
 
     fn answer(&self, input: Input) {

@@ -5,10 +5,12 @@
 //! driver never waits for the others. What peers say comes by the *inbox*, from the network's threads.
 
 mod answers;
+mod attendance;
 mod committer;
 mod driver;
 mod executor;
 mod inbox;
+mod meter;
 mod progress;
 mod pulse;
 mod recovery;
@@ -24,9 +26,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result};
+use api::Pipeline;
 use consensus::evidence::Evidence;
 use consensus::store::Operator;
-use consensus::{Committee, Duty, Ed25519Signer, Input, Params, Replica, Status, Timing, Tip};
+use consensus::{Committee, Duty, Ed25519Signer, Input, Params, PeerStatus, Replica, Status, Timing, Tip};
 use ledger::{Ledger, Pool};
 use ledger_types::{Lineage, PrivateKey, Topology, ValidatorId};
 use parking_lot::Mutex;
@@ -60,6 +63,8 @@ pub(crate) struct Parts {
     pub(crate) vote_generation: PathBuf,
     /// What the operator says about the consensus file.
     pub(crate) operator: Operator,
+    /// Where the way of transactions is measured.
+    pub(crate) pipeline: Arc<Pipeline>,
 }
 
 /// The running engine.
@@ -83,6 +88,8 @@ struct Shown {
     evidence: Vec<Evidence>,
     /// Validators that do not know how far they voted.
     doubtful: Vec<ValidatorId>,
+    /// What the others told of themselves.
+    peers: Vec<(ValidatorId, PeerStatus)>,
 }
 
 /// How catching up goes, if it is going on.
@@ -94,6 +101,7 @@ impl Shown {
             status: replica.status(),
             evidence: replica.evidence().copied().collect(),
             doubtful: replica.doubtful().collect(),
+            peers: replica.peers().collect(),
         }
     }
 }
@@ -125,6 +133,11 @@ impl EngineHandle {
     /// How catching up goes, if this node lags.
     pub(crate) fn progress(&self) -> Option<Progress> {
         *self.going.lock()
+    }
+
+    /// What the other validators last told of themselves, as far as they did.
+    pub(crate) fn peers(&self) -> Vec<(ValidatorId, PeerStatus)> {
+        self.shown.lock().peers.clone()
     }
 
     /// Who is proven to have lied.
@@ -201,7 +214,7 @@ impl Engine {
     /// Restores the replica from the consensus file and starts the threads.
     pub(crate) fn start(parts: Parts) -> Result<Self> {
         let Parts { ledger, pool, topology, own, vote_key, timing, clock, links, broadcast, .. } = parts;
-        let Parts { vote_generation, operator, lineage, .. } = parts;
+        let Parts { vote_generation, operator, lineage, pipeline, .. } = parts;
         let (inputs, events) = channel();
         let (work, tasks) = channel();
         let (decided, commits) = channel();
@@ -240,6 +253,7 @@ impl Engine {
             questions,
             links,
             shown: replica_shown.clone(),
+            meter: meter::Meter::new(pipeline.clone(), committee.clone(), own),
             fault: fault.clone(),
         };
         let executor = executor::Executor {
@@ -249,6 +263,7 @@ impl Engine {
             own,
             clock,
             answers: inputs.clone(),
+            pipeline: pipeline.clone(),
             fault: fault.clone(),
         };
         let going = Going::default();
@@ -261,6 +276,7 @@ impl Engine {
             consensus: replica_shown.clone(),
             going: going.clone(),
             answers: inputs.clone(),
+            pipeline,
             fault: fault.clone(),
         };
         let threads = vec![

@@ -9,7 +9,7 @@ mod compose;
 mod create;
 mod down;
 mod plan;
-mod process;
+pub(super) mod process;
 mod site;
 mod status;
 mod up;

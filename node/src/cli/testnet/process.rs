@@ -12,14 +12,14 @@ use rustix::process::{Signal, kill_process};
 use super::site::Member;
 use crate::config::KEYS;
 
-pub(super) use rustix::process::Pid;
+pub(in crate::cli) use rustix::process::Pid;
 
 /// How often something that takes time is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The process that holds a lock file: the one whose id stands there, if it has that very file open. An id alone could be
 /// a stranger's, since ids come again.
-pub(super) fn holder(lock: &Path) -> Option<Pid> {
+pub(in crate::cli) fn holder(lock: &Path) -> Option<Pid> {
     let pid = Pid::from_raw(std::fs::read_to_string(lock).ok()?.trim().parse().ok()?)?;
     let lock = lock.canonicalize().ok()?;
     let mut open = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())).ok()?;

@@ -8,6 +8,7 @@ mod inbox;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use api::Metrics;
 use consensus::{Duty, Role, Status};
 use genesis::Genesis;
 use ledger::{Ledger, Pool, Source};
@@ -56,6 +57,7 @@ impl Bench {
             own: testing::validator(1),
             clock: Clock::start(),
             answers: self.sender.clone(),
+            pipeline: Metrics::default().pipeline(),
             fault: Arc::new(Fault::none()),
         };
         executor.run(&queue);
@@ -82,7 +84,12 @@ impl Bench {
             inputs: self.sender.clone(),
             committee: testing::committee(&self.ledger, &self.network),
             going: Default::default(),
-            shown: Arc::new(Mutex::new(Shown { status, evidence: Vec::new(), doubtful: Vec::new() })),
+            shown: Arc::new(Mutex::new(Shown {
+                status,
+                evidence: Vec::new(),
+                doubtful: Vec::new(),
+                peers: Vec::new(),
+            })),
             doubt: None,
             fault: Arc::new(Fault::none()),
         }
