@@ -16,6 +16,7 @@
 //! | 110 | 400 | the request does not ask for a WebSocket |
 //! | 111 | 403 | another site's page may not open a WebSocket here |
 //! | 112 | 400 | the text is not a filter for the log (admin port) |
+//! | 113 | 404 | the state of that block is no longer kept |
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -122,6 +123,8 @@ error_table! {
         "This node does not take WebSockets from the pages of that site."
     FilterInvalid 112 BAD_REQUEST "Invalid Log Filter"
         "The text is not a filter for the log: "
+    StateNotKept 113 NOT_FOUND "State Not Kept"
+        "This network keeps the state of its newest blocks only. The oldest block whose state can be read has the height "
 }
 
 /// An answer that is an error.
@@ -181,6 +184,9 @@ impl From<ErrorKind> for ApiError {
 /// A fault of the node's storage is not the client's business beyond its being one.
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
+        if let ReadError::NoState { oldest, .. } = error {
+            return Self { kind: ErrorKind::StateNotKept, detail: oldest.to_string() };
+        }
         tracing::error!(%error, "cannot read committed data");
         ErrorKind::UnknownValidatorError.into()
     }
@@ -282,6 +288,7 @@ route is 404 with the text `404: Not Found`, a wrong method 405 with `405: Metho
             (110, 400),
             (111, 403),
             (112, 400),
+            (113, 404),
         ];
         let rows: Vec<_> = ErrorKind::ALL.iter().map(|kind| kind.row()).collect();
         assert!(rows.iter().map(|row| (row.0, row.1.as_u16())).eq(expected));

@@ -12,7 +12,7 @@ mod pool;
 pub mod reader;
 pub mod roots;
 pub mod state;
-mod state_file;
+pub mod state_file;
 pub mod store;
 #[cfg(test)]
 mod testing;

@@ -16,6 +16,7 @@ use ledger_types::{
 use parking_lot::RwLock;
 
 use crate::roots;
+use crate::state::Top;
 use crate::store::{File, FileLock, StoreError, schema};
 
 /// The newest committed block.
@@ -105,6 +106,8 @@ pub(crate) struct Committed {
     pub(crate) receipts: File,
     pub(crate) merkle: File,
     pub(crate) head: RwLock<Option<Head>>,
+    /// The top of the state tree at the head.
+    pub(crate) top: Top,
     // Last, so that the data directory is given up only after the files are closed.
     pub(crate) _lock: FileLock,
 }

@@ -1,41 +1,114 @@
-//! The merkle file as the state module sees it: tree nodes and flat values under their tags.
+//! The merkle file as the state module sees it: tree nodes, values and presence under their tags.
+
+mod prune;
+mod stale;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use ledger_types::Address;
 
 use crate::execute::ParentView;
-use crate::state::flat::{FlatCursor, Found};
-use crate::state::{JmtTree, LayeredSource, NodeSource, StateError, StateTree as _, TreeUpdate};
-use crate::store::{StoreError, View, schema};
+use crate::state::presence::{self, Found, PresenceCursor};
+use crate::state::{
+    Branch, LayeredSource, Leaf, NodeKey, NodeSource, StateError, Top, TreeUpdate, tree, value_hash,
+};
+use crate::store::{StoreError, View, Writer, schema};
 
-/// Tree nodes of the merkle file.
-pub(crate) struct NodeView<'a>(pub(crate) &'a View<'a>);
+pub(crate) use prune::oldest;
+pub use prune::prune;
+pub(crate) use stale::Stale;
 
-impl NodeSource for NodeView<'_> {
-    fn node(&self, key: &[u8]) -> Result<Option<Bytes>, StateError> {
-        self.0.get_copy(&schema::state_node(key)).map_err(unreadable)
+/// What is read from one view of the merkle file.
+pub struct StateView<'a> {
+    view: &'a View<'a>,
+    top: Option<&'a Top>,
+}
+
+impl<'a> StateView<'a> {
+    /// Reads and checks every node.
+    pub fn new(view: &'a View<'a>) -> Self {
+        Self { view, top: None }
+    }
+
+    /// Takes the top of the newest tree from memory.
+    pub fn with_top(view: &'a View<'a>, top: &'a Top) -> Self {
+        Self { view, top: Some(top) }
+    }
+
+    /// A state error as a fault of the file, or as a height whose state is no longer kept.
+    pub(crate) fn fault(&self, error: StateError) -> StoreError {
+        let file = self.view.file_name();
+        match (error, oldest(self.view)) {
+            (StateError::NoVersion { version: height }, Ok(oldest)) if height < oldest => {
+                StoreError::NoState { file: file.to_owned(), height, oldest }
+            }
+            (error, _) => store_error(file, &error),
+        }
+    }
+
+    /// The value of an address at a height: found by the tree, so neither another value nor a missing one can pass.
+    ///
+    /// # Errors
+    /// When the state of the height is not there, the file cannot be read or a record is damaged.
+    pub fn value(&self, address: &Address, height: u64) -> Result<Option<Bytes>, StateError> {
+        let Some(leaf) = tree::leaf(self, height, address)? else { return Ok(None) };
+        self.value_of(address, &leaf).map(Some)
+    }
+
+    /// The value that an address's leaf stands for.
+    fn value_of(&self, address: &Address, leaf: &Leaf) -> Result<Bytes, StateError> {
+        let value = self.view.get(&schema::state_value(leaf.version, address)).map_err(unreadable)?;
+        let damaged = |reason: &str| StateError::DamagedRecord {
+            record: format!("value at {address} of height {}", leaf.version),
+            reason: reason.to_owned(),
+        };
+        let value = value.ok_or_else(|| damaged("missing"))?;
+        match value_hash(value) == leaf.value_hash {
+            true => Ok(Bytes::copy_from_slice(value)),
+            false => Err(damaged("not the value in the state tree")),
+        }
     }
 }
 
-/// Flat values of the merkle file.
-pub(crate) struct FlatView<'a>(pub(crate) &'a View<'a>);
+impl NodeSource for StateView<'_> {
+    fn record(&self, key: &NodeKey) -> Result<Option<&[u8]>, StateError> {
+        self.view.get(&schema::state_node(key)).map_err(unreadable)
+    }
 
-impl FlatCursor for FlatView<'_> {
+    fn known(&self, key: &NodeKey) -> Option<Arc<Branch>> {
+        self.top?.get(key)
+    }
+
+    fn learn(&self, key: &NodeKey, branch: &Arc<Branch>) {
+        if let Some(top) = self.top {
+            top.put(key, branch);
+        }
+    }
+}
+
+impl PresenceCursor for StateView<'_> {
     fn at_or_after(&self, key: &[u8]) -> Result<Found<'_>, StateError> {
-        self.0.at_or_after(&schema::state_value(key)).map(untagged).map_err(unreadable)
+        self.view.at_or_after(&tagged(key)).map(untagged).map_err(unreadable)
     }
 
     fn before(&self, key: &[u8]) -> Result<Found<'_>, StateError> {
-        self.0.before(&schema::state_value(key)).map(untagged).map_err(unreadable)
+        self.view.before(&tagged(key)).map(untagged).map_err(unreadable)
     }
+}
+
+/// A cursor's key may be longer than a stored one.
+fn tagged(key: &[u8]) -> Vec<u8> {
+    [&[schema::STATE_PRESENCE], key].concat()
 }
 
 /// The record without its tag; `None` when it belongs to another table.
 fn untagged<'a>(found: Option<(&'a [u8], &'a [u8])>) -> Found<'a> {
     let (key, value) = found?;
-    Some((key.strip_prefix(&[schema::STATE_VALUE])?, value))
+    Some((key.strip_prefix(&[schema::STATE_PRESENCE])?, value))
 }
 
 fn unreadable(error: StoreError) -> StateError {
@@ -51,11 +124,52 @@ pub(crate) fn update_tree(
     height: u64,
     changes: &BTreeMap<Address, Option<Bytes>>,
 ) -> Result<TreeUpdate, StoreError> {
-    let merkle = &parent.reader().committed().merkle;
-    let view = merkle.read()?;
-    let stored = NodeView(&view);
+    let committed = parent.reader().committed();
+    let view = committed.merkle.read()?;
+    let stored = StateView::with_top(&view, &committed.top);
     let source = LayeredSource::new(parent.layers().iter().map(|layer| layer.tree()), &stored);
-    JmtTree.update(&source, height, changes).map_err(|error| store_error(merkle.name(), &error))
+    tree::update(&source, height, changes).map_err(|error| stored.fault(error))
+}
+
+/// Gives what a block's changes, with the tree after them, add to the state file, record by record, ascending by key.
+///
+/// # Errors
+/// Those of `put`.
+pub(crate) fn for_each_record<E>(
+    changes: &BTreeMap<Address, Option<Bytes>>,
+    tree: &TreeUpdate,
+    mut put: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let height = tree.version;
+    for (address, is_present) in &tree.presence {
+        let key = schema::state_presence(&presence::key(address, height));
+        put(&key, &presence::encode(*is_present))?;
+    }
+    put(&schema::state_root(height), &tree.root.0)?;
+    for (address, value) in changes {
+        if let Some(value) = value {
+            put(&schema::state_value(height, address), value)?;
+        }
+    }
+    for (part, list) in (0..).zip(Stale::of(tree).encode()) {
+        put(&schema::state_stale(height, part), &list)?;
+    }
+    tree.nodes().try_for_each(|(key, record)| put(&schema::state_node(key), record))
+}
+
+/// Writes what a block's changes, with the tree after them, add to the state file.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn put(
+    writer: &mut Writer<'_>,
+    changes: &BTreeMap<Address, Option<Bytes>>,
+    tree: &TreeUpdate,
+) -> Result<(), StoreError> {
+    for_each_record(changes, tree, |key, value| match key[0] {
+        schema::STATE_VERSION => writer.append(key, value),
+        _ => writer.put(key, value),
+    })
 }
 
 /// A state error as a fault of its file.

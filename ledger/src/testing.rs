@@ -7,9 +7,11 @@ use bytes::Bytes;
 use ledger_types::family::{ApplyError, Context, FamilyDescription, FamilyRegistry, TransactionFamily};
 use ledger_types::hash::sha512;
 use ledger_types::proto::client as proto;
+use ledger_types::proto::families::Setting;
+use ledger_types::proto::families::setting::Entry;
 use ledger_types::signature::Curve;
 use ledger_types::{
-    Address, Batch, BlockId, ConfigHash, NetworkId, PrivateKey, Transaction, ValidatorId, Verified,
+    Address, Batch, BlockId, ConfigHash, NetworkId, PrivateKey, Transaction, ValidatorId, Verified, setting,
 };
 use prost::Message as _;
 
@@ -61,6 +63,11 @@ pub(crate) fn address(number: u32) -> Address {
 
 /// A signed batch of transactions that put values; each may depend on transaction ids.
 pub(crate) fn batch(puts: &[(Address, &[u8], &[String])]) -> Verified<Batch> {
+    batch_with_nonce(puts, "")
+}
+
+/// The same with a nonce, so that it can say the same again.
+pub(crate) fn batch_with_nonce(puts: &[(Address, &[u8], &[String])], nonce: &str) -> Verified<Batch> {
     let key = PrivateKey::from_bytes(Curve::Ed25519, [9; 32]).unwrap();
     let signer = key.public_key().to_string();
     let transactions: Vec<proto::Transaction> = puts
@@ -73,8 +80,8 @@ pub(crate) fn batch(puts: &[(Address, &[u8], &[String])]) -> Verified<Batch> {
                 family_name: "put".to_owned(),
                 family_version: "1".to_owned(),
                 inputs: vec![String::new()],
-                outputs: vec!["ab".to_owned()],
-                nonce: String::new(),
+                outputs: vec![String::new()],
+                nonce: nonce.to_owned(),
                 payload_sha512: data_encoding::HEXLOWER.encode(&sha512(&[&payload])),
                 signer_public_key: signer.clone(),
             };
@@ -94,6 +101,17 @@ pub(crate) fn batch(puts: &[(Address, &[u8], &[String])]) -> Verified<Batch> {
 /// A batch of one transaction.
 pub(crate) fn put(number: u32, value: &[u8]) -> Verified<Batch> {
     batch(&[(address(number), value, &[])])
+}
+
+/// A batch that sets how many versions of state the network keeps.
+pub(crate) fn keep_versions(versions: u64) -> Verified<Batch> {
+    let entry = setting_entry(setting::KEEP_VERSIONS, &versions.to_string());
+    batch(&[(setting::address(setting::KEEP_VERSIONS), &entry, &[])])
+}
+
+fn setting_entry(key: &str, value: &str) -> Vec<u8> {
+    let entry = Entry { key: key.to_owned(), value: value.to_owned() };
+    Setting { entries: vec![entry] }.encode_to_vec()
 }
 
 /// How the test ledgers are opened.

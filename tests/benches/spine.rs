@@ -1,4 +1,4 @@
-//! What one node commits: `cargo bench -p tests --bench spine [-- load|state|calibration]`.
+//! What one node commits: `cargo bench -p tests --bench spine [-- load|state|large|pruned|calibration]`.
 //!
 //! Method. The release binary runs as a process of its own, durable as always, on a new folder; the load is signed
 //! before the clock starts, posted over REST by a few threads, one list a request, in a closed window, and every batch's
@@ -11,15 +11,15 @@
     reason = "a benchmark prints and fails by panicking"
 )]
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use ledger::state::flat::{FlatCursor, Found};
-use ledger::state::{JmtTree, NodeSource, StateError, StateTree as _, flat};
-use ledger::store::{Durability, File, FileOptions, View, pages};
+use ledger::state::{Top, tree};
+use ledger::state_file::{self, StateView};
+use ledger::store::{Durability, File, FileOptions, pages};
 use ledger_types::hash::sha256;
 use ledger_types::proto::client as proto;
 use ledger_types::signature::Curve;
@@ -52,6 +52,14 @@ fn main() {
     if wanted("state") {
         println!("state puts with root, LMDB included, blocks of 1,000 updates of random keys; reads; pages");
         state(&[100_000, 1_000_000]);
+    }
+    if only.iter().any(|word| word == "large") {
+        println!("the same with ten million keys");
+        state(&[10_000_000]);
+    }
+    if wanted("pruned") {
+        println!("state puts, versions above the newest 100 pruned");
+        pruned();
     }
 }
 
@@ -158,47 +166,6 @@ fn open(path: &Path, durability: Durability) -> File {
     File::open(path, FileOptions { durability, map_bytes: 16 << 30, must_exist: false }).unwrap()
 }
 
-struct Nodes<'a>(&'a View<'a>);
-
-impl NodeSource for Nodes<'_> {
-    fn node(&self, key: &[u8]) -> Result<Option<Bytes>, StateError> {
-        let key = [&[2], key].concat();
-        self.0.get_copy(&key).map_err(|error| StateError::Store(error.to_string()))
-    }
-}
-
-impl FlatCursor for Nodes<'_> {
-    fn at_or_after(&self, key: &[u8]) -> Result<Found<'_>, StateError> {
-        let found = self.0.at_or_after(&[&[1], key].concat());
-        let found = found.map_err(|error| StateError::Store(error.to_string()))?;
-        Ok(found.map(|(key, value)| (&key[1..], value)))
-    }
-
-    fn before(&self, _: &[u8]) -> Result<Found<'_>, StateError> {
-        Ok(None)
-    }
-}
-
-/// Reads of single values as REST answers them, proven by the tree, and without the proof.
-fn read(file: &File, version: u64, address: impl Fn(usize) -> Address, keys: usize) {
-    let root = JmtTree.root(&Nodes(&file.read().unwrap()), version).unwrap();
-    let mut number = 0;
-    let mut rate = |is_proven: bool| {
-        per_second(Duration::from_secs(2), || {
-            number = (number + 7_919) % keys;
-            let (address, view) = (address(number), file.read().unwrap());
-            let value = flat::value_at(&Nodes(&view), &address, version).unwrap();
-            if is_proven {
-                let proof = JmtTree.prove(&Nodes(&view), version, &address).unwrap();
-                proof.verify(&root, &address, value.as_deref()).unwrap();
-            }
-            assert!(value.is_some());
-        })
-    };
-    let (plain, proven) = (rate(false), rate(true));
-    println!("  {keys:>9} keys  {plain:>7.0} reads/s, {proven:.0} proven reads/s, one core");
-}
-
 /// The check of a file's pages and seals.
 fn check(path: &Path) {
     let (start, megabytes) = (Instant::now(), std::fs::metadata(path).unwrap().len() as f64 / 1e6);
@@ -207,62 +174,111 @@ fn check(path: &Path) {
     println!("  {} records, {megabytes:.0} MB of pages checked at {rate:.0} MB/s", found.entries);
 }
 
-/// Fills a state file, and measures at each of these numbers of keys.
-fn state(sizes: &[usize]) {
-    const BLOCK: usize = 1_000;
-    const MEASURED_BLOCKS: usize = 50;
-    let folder = tempfile::tempdir().unwrap();
-    let file = open(&folder.path().join("state.lmdb"), Durability::UntilSync);
-    let address = |number: usize| {
+const BLOCK: usize = 1_000;
+const MEASURED_BLOCKS: usize = 100;
+
+/// A state file that is written as the ledger writes it.
+struct StateFile {
+    file: File,
+    top: Top,
+    /// The next version.
+    version: u64,
+    /// How many versions are kept.
+    keep: Option<NonZeroU64>,
+}
+
+impl StateFile {
+    fn new(folder: &Path, keep: Option<NonZeroU64>) -> Self {
+        let file = open(&folder.join("state.lmdb"), Durability::UntilSync);
+        let mut writer = file.write().unwrap();
+        // The meta record of a state file: without it, seals would not be checked.
+        writer.put(&[0], b"dgt\0\x02\0\0\0\x02").unwrap();
+        writer.commit().unwrap();
+        Self { file, top: Top::default(), version: 0, keep }
+    }
+
+    fn address(number: usize) -> Address {
         let digest = sha256(&[&number.to_be_bytes()]);
         let mut bytes = [0x1c; 35];
         bytes[3..].copy_from_slice(&digest.0);
         Address(bytes)
-    };
-    let mut writer = file.write().unwrap();
-    // The meta record of a state file: without it, seals would not be checked.
-    writer.put(&[0], b"dgt\0\x02\0\0\0\x02").unwrap();
-    writer.commit().unwrap();
-    let version = Cell::new(0);
-    let mut filled = 0;
-    let put = |numbers: &mut dyn Iterator<Item = usize>, value: &[u8]| {
+    }
+
+    fn put(&mut self, numbers: impl Iterator<Item = usize>, value: &[u8]) {
+        let value = Bytes::copy_from_slice(value);
         let changes: BTreeMap<Address, Option<Bytes>> =
-            numbers.map(|number| (address(number), Some(Bytes::copy_from_slice(value)))).collect();
+            numbers.map(|number| (Self::address(number), Some(value.clone()))).collect();
         let update = {
-            let view = file.read().unwrap();
-            JmtTree.update(&Nodes(&view), version.get(), &changes).unwrap()
+            let view = self.file.read().unwrap();
+            tree::update(&StateView::with_top(&view, &self.top), self.version, &changes).unwrap()
         };
-        let mut writer = file.write().unwrap();
-        for (address, value) in &changes {
-            let key = [&[1][..], &flat::key(address, version.get())].concat();
-            writer.put(&key, &flat::encode(value.as_deref())).unwrap();
-        }
-        for (key, node) in &update.nodes {
-            writer.put(&[&[2], &key[..]].concat(), node).unwrap();
-        }
+        let mut writer = self.file.write().unwrap();
+        state_file::put(&mut writer, &changes, &update).unwrap();
+        state_file::prune(&mut writer, self.version, self.keep).unwrap();
         writer.commit().unwrap();
-        version.set(version.get() + 1);
-    };
+        self.top.commit(&update);
+        self.version += 1;
+    }
+
+    /// Updates of random keys: CPU and time per put, microseconds, and what the file grew by, bytes per put.
+    fn measure(&mut self, blocks: usize, keys: usize) -> (f64, f64, f64) {
+        let bytes = |file: &File| std::fs::metadata(file.path()).unwrap().len() as f64;
+        let (cpu, size) = (CpuTimes::of(std::process::id().cast_signed()).total(), bytes(&self.file));
+        let start = Instant::now();
+        for block in 0..blocks {
+            // A stride that is coprime to the number of keys meets them in no order.
+            self.put((0..BLOCK).map(|index| (block * BLOCK + index) * 7_919 % keys), &[2; 100]);
+        }
+        let puts = (blocks * BLOCK) as f64;
+        let wall = start.elapsed().as_secs_f64();
+        let cpu = CpuTimes::of(std::process::id().cast_signed()).total() - cpu;
+        (cpu * 1e6 / puts, wall * 1e6 / puts, (bytes(&self.file) - size) / puts)
+    }
+
+    /// Reads of single values, each proven by the tree, as REST answers them.
+    fn reads_per_second(&self, keys: usize) -> f64 {
+        let mut number = 0;
+        per_second(Duration::from_secs(2), || {
+            number = (number + 7_919) % keys;
+            let view = self.file.read().unwrap();
+            let state = StateView::with_top(&view, &self.top);
+            assert!(state.value(&Self::address(number), self.version - 1).unwrap().is_some());
+        })
+    }
+}
+
+/// Fills a state file, and measures at each of these numbers of keys.
+fn state(sizes: &[usize]) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut state = StateFile::new(folder.path(), None);
+    let mut filled = 0;
     for size in sizes {
         while filled < *size {
-            put(&mut (filled..filled + 10 * BLOCK), &[1; 100]);
+            state.put(filled..filled + 10 * BLOCK, &[1; 100]);
             filled += 10 * BLOCK;
         }
-        let before = CpuTimes::of(std::process::id().cast_signed()).total();
-        let start = Instant::now();
-        for block in 0..MEASURED_BLOCKS {
-            // A stride that is coprime to the number of keys meets them in no order.
-            put(&mut (0..BLOCK).map(|index| (block * BLOCK + index) * 7_919 % size), &[2; 100]);
-        }
-        let puts = (MEASURED_BLOCKS * BLOCK) as f64;
-        let cpu = CpuTimes::of(std::process::id().cast_signed()).total() - before;
-        let wall = start.elapsed().as_secs_f64();
+        let (cpu, wall, _) = state.measure(MEASURED_BLOCKS, *size);
+        let reads = state.reads_per_second(*size);
         println!(
-            "  {size:>9} keys  {:>5.1} us CPU/put  {:>5.1} us wall/put",
-            cpu * 1e6 / puts,
-            wall * 1e6 / puts
+            "  {size:>9} keys  {cpu:>5.1} us CPU/put  {wall:>5.1} us wall/put  {reads:>7.0} reads/s, one core"
         );
-        read(&file, version.get() - 1, address, *size);
-        check(file.path());
+        check(state.file.path());
     }
+}
+
+/// The same with all but the newest 100 versions pruned, in the long run: a hundred thousand keys, each changed ten times.
+fn pruned() {
+    const KEYS: usize = 100_000;
+    let folder = tempfile::tempdir().unwrap();
+    let mut state = StateFile::new(folder.path(), NonZeroU64::new(100));
+    state.put(0..KEYS, &[1; 100]);
+    for blocks in [200, 400, 400] {
+        let (cpu, wall, growth) = state.measure(blocks, KEYS);
+        let megabytes = std::fs::metadata(state.file.path()).unwrap().len() as f64 / 1e6;
+        println!(
+            "  {:>9} blocks  {cpu:>5.1} us CPU/put  {wall:>5.1} us wall/put  {growth:>6.0} B growth/put  {megabytes:.0} MB",
+            state.version
+        );
+    }
+    check(state.file.path());
 }

@@ -23,7 +23,7 @@ pub use families::{
 };
 pub use mutation::mutate;
 pub use signed::{batch_list, transaction_header};
-pub use state::{flat_record, state_node, state_node_key, state_proof};
+pub use state::{presence_record, state_node, state_node_key, state_proof};
 pub use stored::{batch, batch_frame, block, block_header, entry, pages, receipt, rejection};
 pub use texts::{ids, network_file};
 
@@ -48,7 +48,7 @@ macro_rules! bodies {
 
 bodies! {
     batch, batch_frame, batch_list, bgt_payload, bgt_wallets, block, block_header, certificate, consensus_message,
-    consensus_record, entry, flat_record, ids, intkey_payload, network_file, pages, receipt, rejection, setting_value, settings_payload,
+    consensus_record, entry, presence_record, ids, intkey_payload, network_file, pages, receipt, rejection, setting_value, settings_payload,
     settings_proposals, state_node, state_node_key, state_proof, statement, transaction_header, xo_payload,
 }
 

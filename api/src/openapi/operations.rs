@@ -234,10 +234,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         json("InclusionAnswer", "The proof."), &[InvalidResourceId, ReceiptNotFound, CertificateNotFound]),
     get("/state", "getState", "State by prefix, in address order", &[Head, Prefix, Start, Limit, Reverse("default")],
         json("StateList", "A page of values."),
-        &[CountInvalid, PagingInvalid, SortInvalid, InvalidResourceId, InvalidStateAddress, BlockNotFound]),
+        &[CountInvalid, PagingInvalid, SortInvalid, InvalidResourceId, InvalidStateAddress, BlockNotFound, StateNotKept]),
     get("/state/{address}", "getValue", "The value at an address", &[PathAddress, Head, Proof],
         json("ValueAnswer", "The value in base64, or the proof when asked for."),
-        &[InvalidResourceId, InvalidStateAddress, BlockNotFound, StateNotFound, CertificateNotFound]),
+        &[InvalidResourceId, InvalidStateAddress, BlockNotFound, StateNotFound, StateNotKept, CertificateNotFound]),
     get("/status", "getStatus", "The node itself", &[], json("Status", "The node."), &[]),
     Operation {
         method: "get", path: "/subscriptions", id: "getSubscriptions",

@@ -78,6 +78,18 @@ pub enum LedgerError {
         /// The block file's height.
         blocks: u64,
     },
+    /// The receipts end so far below the blocks that the state to execute them again on is gone.
+    #[error(
+        "txn-receipts-01.lmdb ends below height {height}, and the state to execute that block on is no longer kept, only \
+         from height {oldest} on: was an older file restored? `dgt start --rebuild` makes state and receipts again from \
+         the blocks"
+    )]
+    TooFarBehind {
+        /// The first height that the receipts do not have.
+        height: u64,
+        /// The oldest height whose state is kept.
+        oldest: u64,
+    },
     /// A genesis batch is not valid.
     #[error("genesis: {0}")]
     Genesis(String),

@@ -10,7 +10,7 @@ mod write;
 pub use error::LedgerError;
 pub(crate) use open::check_lineage;
 pub use open::{GenesisBlock, OpenOptions};
-pub(crate) use write::{Records, receipt_records, state_records};
+pub(crate) use write::receipt_records;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 
 use crate::execute::{Built, Candidate, CheckError, Executed, Executor, ParentView, ProposedEntry, Slot};
 use crate::reader::{Committed, Head, Reader};
-use crate::store::ConsensusFile;
+use crate::store::{ConsensusFile, StoreError};
 
 /// An open ledger: the four files of one data directory. Dropping it, and the last [`Reader`], closes the files and
 /// removes their lock files.
@@ -58,7 +58,8 @@ impl Ledger {
         max_transactions: usize,
     ) -> Result<(Arc<Executed>, Vec<BatchId>), LedgerError> {
         let view = self.view_of(parent)?;
-        let Built { executed, deferred } = self.executor.build(&view, slot, candidates, max_transactions)?;
+        let built = self.executor.build(&view, slot, candidates, max_transactions);
+        let Built { executed, deferred } = built.map_err(|error| no_view(parent, error.into()))?;
         Ok((self.keep(executed), deferred))
     }
 
@@ -72,7 +73,8 @@ impl Ledger {
         entries: &[ProposedEntry],
     ) -> Result<Arc<Executed>, LedgerError> {
         let view = self.view_of(&header.parent)?;
-        Ok(self.keep(self.executor.check(&view, header, entries)?))
+        let executed = self.executor.check(&view, header, entries);
+        Ok(self.keep(executed.map_err(|error| no_view(&header.parent, error.into()))?))
     }
 
     /// Executes a stored block (its rejections stand) and keeps it as executed.
@@ -81,7 +83,8 @@ impl Ledger {
     /// When the parent is not known here, execution gives another block, or storage fails.
     pub fn replay(&self, block: &ledger_types::Block) -> Result<Arc<Executed>, LedgerError> {
         let view = self.view_of(&block.header.parent)?;
-        Ok(self.keep(self.executor.replay(&view, block)?))
+        let executed = self.executor.replay(&view, block);
+        Ok(self.keep(executed.map_err(|error| no_view(&block.header.parent, error.into()))?))
     }
 
     /// A block that is executed and not committed.
@@ -122,6 +125,16 @@ impl Ledger {
             layers.push(layer.clone());
             next = layer.header().parent;
         }
+    }
+}
+
+/// A parent whose state is no longer kept is as good as unknown: blocks on it lost long ago.
+fn no_view(parent: &BlockId, error: LedgerError) -> LedgerError {
+    match error {
+        LedgerError::Store(StoreError::NoState { .. }) => {
+            LedgerError::UnknownParent { parent: Box::new(*parent) }
+        }
+        other => other,
     }
 }
 

@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use super::{Ledger, LedgerError, birth, pages};
 use crate::execute::{Candidate, Executor, ParentView, Slot};
 use crate::reader::{Committed, Head};
+use crate::state::Top;
 use crate::store::{
     ConsensusFile, Durability, File, FileKind, FileLock, FileOptions, StoreError, lineage, schema,
 };
@@ -80,6 +81,7 @@ impl Ledger {
             receipts: open(FileKind::Receipts)?,
             merkle: open(FileKind::Merkle)?,
             head: RwLock::new(None),
+            top: Top::default(),
             _lock: lock,
         };
         schema::check_meta(&committed.block, FileKind::Block, network_id)?;
@@ -154,6 +156,10 @@ impl Ledger {
         let replayed = blocks.height + 1 - behind;
         if replayed > 0 {
             tracing::info!(from = behind, to = blocks.height, "executing blocks again");
+        }
+        let oldest = self.reader().oldest_state()?;
+        if replayed > 0 && oldest > 0 && behind <= oldest {
+            return Err(LedgerError::TooFarBehind { height: behind, oldest });
         }
         for height in behind..=blocks.height {
             self.replay_stored(height)?;

@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 
 use super::LedgerError;
 use crate::reader::{Committed, Head, Reader};
+use crate::state::Top;
 use crate::store::{File, FileKind, FileLock, FileOptions, StoreError, pages, schema};
 
 impl Reader {
@@ -48,7 +49,14 @@ impl Reader {
                 _ => return Err(LedgerError::Behind { file: kind.file_name(), blocks: head.height }),
             }
         }
-        let committed = Committed { block, receipts, merkle, head: RwLock::new(Some(head)), _lock: lock };
+        let committed = Committed {
+            block,
+            receipts,
+            merkle,
+            head: RwLock::new(Some(head)),
+            top: Top::default(),
+            _lock: lock,
+        };
         Ok(Self(Arc::new(committed)))
     }
 }

@@ -7,8 +7,8 @@ use ledger_types::Entry;
 use super::{Ledger, LedgerError};
 use crate::execute::Executed;
 use crate::reader::{BatchPlace, Head, TransactionPlace};
-use crate::state::flat;
-use crate::store::{File, StoreError, schema};
+use crate::state_file;
+use crate::store::{File, StoreError, Writer, schema};
 
 /// Keys and values.
 pub(crate) type Records = Vec<(Vec<u8>, Vec<u8>)>;
@@ -55,8 +55,22 @@ impl Ledger {
     pub(super) fn write_derived(&self, blocks: &[Arc<Executed>]) -> Result<(), LedgerError> {
         let receipts = blocks.iter().flat_map(|executed| receipt_records(executed)).collect();
         put_all(&self.committed.receipts, receipts, blocks)?;
-        let state = blocks.iter().flat_map(|executed| state_records(executed)).collect();
-        Ok(put_all(&self.committed.merkle, state, blocks)?)
+        self.write_state(blocks)
+    }
+
+    /// Writes the state after the blocks, takes away the versions that are no longer kept, and remembers the top of the tree.
+    fn write_state(&self, blocks: &[Arc<Executed>]) -> Result<(), LedgerError> {
+        let mut writer = self.committed.merkle.write()?;
+        for executed in blocks {
+            state_file::put(&mut writer, executed.changes(), executed.tree())?;
+        }
+        for executed in blocks {
+            state_file::prune(&mut writer, executed.header().height, executed.keep_versions())?;
+        }
+        put_head(&mut writer, blocks)?;
+        writer.commit()?;
+        blocks.iter().for_each(|executed| self.committed.top.commit(executed.tree()));
+        Ok(())
     }
 }
 
@@ -73,10 +87,12 @@ fn put_all(file: &File, mut records: Records, blocks: &[Arc<Executed>]) -> Resul
     for (key, value) in &records {
         writer.put(key, value)?;
     }
-    if let Some(last) = blocks.last() {
-        writer.put(schema::HEAD, &head_of(last).encode())?;
-    }
+    put_head(&mut writer, blocks)?;
     writer.commit()
+}
+
+fn put_head(writer: &mut Writer<'_>, blocks: &[Arc<Executed>]) -> Result<(), StoreError> {
+    blocks.last().map_or(Ok(()), |last| writer.put(schema::HEAD, &head_of(last).encode()))
 }
 
 fn block_records(executed: &Executed) -> Records {
@@ -110,18 +126,5 @@ pub(crate) fn receipt_records(executed: &Executed) -> Records {
         rejection.encode(writer.raw(&height));
         records.push((schema::rejection(&rejection.batch), writer.finish()));
     }
-    records
-}
-
-/// What a block adds to the state file.
-pub(crate) fn state_records(executed: &Executed) -> Records {
-    let (height, tree) = (executed.header().height, executed.tree());
-    let mut records = vec![(schema::state_root(height), tree.root.0.to_vec())];
-    for (address, value) in executed.changes() {
-        let key = schema::state_value(&flat::key(address, height));
-        records.push((key, flat::encode(value.as_deref())));
-    }
-    records.extend(tree.nodes.iter().map(|(key, node)| (schema::state_node(key), node.to_vec())));
-    records.extend(tree.stale.iter().map(|key| (schema::state_stale(height, key), Vec::new())));
     records
 }

@@ -1,6 +1,7 @@
 //! A whole block: built by a leader, checked by a voter, replayed from the block file. All three run the same code.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -94,6 +95,7 @@ pub struct Executed {
     decided: BTreeSet<BatchId>,
     transactions: BTreeSet<TransactionId>,
     contents: BTreeSet<Hash>,
+    keep_versions: Option<NonZeroU64>,
 }
 
 /// Executes blocks.
@@ -319,6 +321,7 @@ impl<'a> Run<'a> {
             decided: self.decided,
             transactions: self.transactions,
             contents: self.contents,
+            keep_versions: self.rules.keep_versions,
         })
     }
 
@@ -382,6 +385,11 @@ impl Executed {
     /// Encoded receipts of committed transactions, in order.
     pub fn receipts(&self) -> &[(TransactionId, Bytes)] {
         &self.receipts
+    }
+
+    /// How many versions of state the network keeps with this block; all without.
+    pub(crate) fn keep_versions(&self) -> Option<NonZeroU64> {
+        self.keep_versions
     }
 
     pub(crate) fn tree(&self) -> &TreeUpdate {

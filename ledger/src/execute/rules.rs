@@ -1,5 +1,7 @@
 //! The network's limits that govern one block, read from settings in its parent's state.
 
+use std::num::NonZeroU64;
+
 use ledger_types::{limits, setting};
 use serde::Deserialize;
 
@@ -13,6 +15,8 @@ pub(super) struct Rules {
     pub(super) max_entries: usize,
     /// Bytes of encoded entries at most.
     pub(super) max_bytes: usize,
+    /// How many versions of state the network keeps; all without.
+    pub(super) keep_versions: Option<NonZeroU64>,
     permitted: Option<Vec<PermittedFamily>>,
 }
 
@@ -38,6 +42,7 @@ impl Rules {
             max_entries: number(read(setting::MAX_BATCHES_PER_BLOCK)?).unwrap_or(usize::MAX),
             max_bytes: number(read(setting::BLOCK_MAX_BYTES)?)
                 .map_or(limits::BLOCK_BYTES, |bytes| bytes.min(limits::BLOCK_BYTES)),
+            keep_versions: read(setting::KEEP_VERSIONS)?.and_then(|text| text.trim().parse().ok()),
             // A list that does not parse counts as absent, as with the ancestor.
             permitted: permitted.and_then(|json| serde_json::from_str(&json).ok()),
         })

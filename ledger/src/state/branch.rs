@@ -2,34 +2,86 @@ use ledger_types::Hash;
 
 use super::hashing::{self, EMPTY_ROOT};
 
-/// What an inner node says of one child.
+/// The end of a way through the tree: an address that has a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Child {
-    /// The version that wrote the child, never above the inner node's own.
-    pub(super) version: u64,
-    /// The child's hash.
-    pub(super) hash: Hash,
-    /// Whether the child is a leaf.
-    pub(super) is_leaf: bool,
+pub(crate) struct Leaf {
+    /// The version that set the value.
+    pub(crate) version: u64,
+    /// SHA-256 of the address.
+    pub(crate) key_hash: Hash,
+    /// SHA-256 of the value.
+    pub(crate) value_hash: Hash,
 }
+
+/// What a branch says of one place below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Child {
+    /// A leaf, which has no record of its own.
+    Leaf(Leaf, Hash),
+    /// A branch: the version that wrote it, never above its parent's own, and its hash.
+    Branch(u64, Hash),
+}
+
+impl Child {
+    /// A leaf and its hash.
+    pub(super) fn leaf(leaf: Leaf) -> Self {
+        Self::Leaf(leaf, hashing::leaf(&leaf.key_hash, &leaf.value_hash))
+    }
+
+    pub(super) fn hash(&self) -> &Hash {
+        match self {
+            Self::Leaf(_, hash) | Self::Branch(_, hash) => hash,
+        }
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        match self {
+            Self::Leaf(leaf, _) => leaf.version,
+            Self::Branch(version, _) => *version,
+        }
+    }
+
+    pub(super) fn as_leaf(&self) -> Option<&Leaf> {
+        match self {
+            Self::Leaf(leaf, _) => Some(leaf),
+            Self::Branch(..) => None,
+        }
+    }
+}
+
+/// The places below a branch, by nibble.
+pub(super) type Children = [Option<Child>; 16];
 
 /// An inner node: sixteen places, that is four levels of the binary tree.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub(super) struct Branch {
-    pub(super) children: [Option<Child>; 16],
-}
-
-/// The only leaf of a range, or several children, or none.
-enum Content<'a> {
-    Nothing,
-    Only(u8, &'a Child),
-    Several,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branch {
+    children: Children,
+    /// Hashes of the ranges of places that the four levels are, as a heap: the whole at 1, its halves at 2 and 3, down to
+    /// the pairs at 8 to 15. Nothing is at 0.
+    ranges: [Hash; 16],
 }
 
 impl Branch {
+    pub(super) fn new(children: Children) -> Self {
+        let mut branch = Self { children, ranges: [EMPTY_ROOT; 16] };
+        branch.hash_ranges(u16::MAX);
+        branch
+    }
+
+    /// Changes what is at a nibble. The hashes are those of before until [`Branch::hash_ranges`].
+    pub(super) fn set(&mut self, nibble: u8, child: Option<Child>) {
+        self.children[usize::from(nibble)] = child;
+    }
+
     /// The children and their nibbles, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u8, &Child)> {
         (0..).zip(&self.children).filter_map(|(nibble, child)| Some((nibble, child.as_ref()?)))
+    }
+
+    /// What is at each nibble.
+    #[cfg(test)]
+    pub(super) fn children(&self) -> &Children {
+        &self.children
     }
 
     /// The child at a nibble.
@@ -39,43 +91,57 @@ impl Branch {
 
     /// The node's hash.
     pub(super) fn hash(&self) -> Hash {
-        self.range_hash(0, 16)
+        self.ranges[1]
     }
 
     /// Goes down the four binary levels towards a nibble and appends the sibling of each level, upper one
     /// first. Ends at the child that stands for the nibble's place: the child itself, or the only leaf of the
     /// smallest range that holds the place; `None` when that range is empty.
-    pub(super) fn descend(&self, nibble: u8, siblings: &mut Vec<Hash>) -> Option<(u8, &Child)> {
-        for width in [8, 4, 2, 1] {
-            let start = nibble & !(width - 1);
-            siblings.push(self.range_hash(start ^ width, width));
-            match self.content(start, width) {
-                Content::Nothing => return None,
-                Content::Only(nibble, child) => return Some((nibble, child)),
-                Content::Several => {}
+    pub(super) fn descend(&self, nibble: u8, siblings: &mut Vec<Hash>) -> Option<&Child> {
+        let mut range = 1;
+        for level in (0..4).rev() {
+            range = 2 * range + usize::from(nibble >> level & 1);
+            siblings.push(self.range_hash(range ^ 1));
+            let mut children = self.children[places(range)].iter().flatten();
+            match (children.next(), children.next()) {
+                (None, _) => return None,
+                (Some(only), None) if level == 0 || only.as_leaf().is_some() => return Some(only),
+                _ => {}
             }
         }
         None
     }
 
-    fn range_hash(&self, start: u8, width: u8) -> Hash {
-        match self.content(start, width) {
-            Content::Nothing => EMPTY_ROOT,
-            Content::Only(_, child) => child.hash,
-            Content::Several => {
-                let half = width / 2;
-                hashing::inner(&self.range_hash(start, half), &self.range_hash(start + half, half))
+    /// Computes the ranges that hold a changed place, whose bits are set; the smallest ones first.
+    pub(super) fn hash_ranges(&mut self, changed: u16) {
+        for range in (1..16).rev() {
+            let places = places(range);
+            let mask = (u16::MAX >> (16 - places.len())) << places.start;
+            if changed & mask == 0 {
+                continue;
             }
+            let mut children = self.children[places].iter().flatten();
+            self.ranges[range] = match (children.next(), children.next()) {
+                (None, _) => EMPTY_ROOT,
+                // A single inner node does not stand for a wider range, only a single leaf does.
+                (Some(Child::Leaf(_, hash)), None) => *hash,
+                _ => hashing::inner(&self.range_hash(2 * range), &self.range_hash(2 * range + 1)),
+            };
         }
     }
 
-    /// A single inner node does not stand for a wider range, only a single leaf does.
-    fn content(&self, start: u8, width: u8) -> Content<'_> {
-        let mut range = (start..start + width).filter_map(|nibble| Some((nibble, self.child(nibble)?)));
-        match (range.next(), range.next()) {
-            (None, _) => Content::Nothing,
-            (Some((nibble, child)), None) if child.is_leaf || width == 1 => Content::Only(nibble, child),
-            _ => Content::Several,
+    /// The hash of a range of the heap; those from 16 on are the places themselves.
+    fn range_hash(&self, range: usize) -> Hash {
+        match range.checked_sub(16) {
+            None => self.ranges[range],
+            Some(place) => self.children[place].as_ref().map_or(EMPTY_ROOT, |child| *child.hash()),
         }
     }
+}
+
+/// The places that a range of the heap stands for.
+fn places(range: usize) -> std::ops::Range<usize> {
+    let width = 16 >> range.ilog2();
+    let start = range * width - 16;
+    start..start + width
 }

@@ -25,9 +25,9 @@ pub enum StateError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A flat value's record is not what was written.
-    #[error("state value record {key} is damaged: {reason}")]
-    DamagedValue {
+    /// A presence record is not what was written.
+    #[error("state presence record {key} is damaged: {reason}")]
+    DamagedPresence {
         /// The record's key in hex.
         key: String,
         /// What is wrong with it.
@@ -44,7 +44,4 @@ pub enum StateError {
     /// The store could not be read.
     #[error("state store: {0}")]
     Store(String),
-    /// The tree's library refused an update.
-    #[error("state tree: {0}")]
-    Tree(String),
 }

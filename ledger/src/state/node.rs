@@ -5,16 +5,19 @@
 //! | tag | body |
 //! |---|---|
 //! | 0 empty tree, only at a root | - |
-//! | 1 leaf | key hash (32), value hash (32) |
-//! | 2 branch | bitmap of children (2), bitmap of those that are leaves (2), then per child in nibble order: version (8), hash (32). Bit `n` is nibble `n` |
+//! | 1 the tree's only leaf, only at a root | leaf |
+//! | 2 branch | bitmap of children (2), bitmap of those that are leaves (2), then per child in nibble order: age, hash (32); or a leaf. Bit `n` is nibble `n` |
+//!
+//! leaf = age, key hash (32), value hash (32). An age is how many versions ago the child was written, counted from the
+//! node's own version, in LEB128: mostly a byte or two.
 //!
 //! A node's hash does not cover the versions of its children; the seal of its record does (`store`).
 
-use bytes::Bytes;
-use ledger_types::Hash;
-use ledger_types::codec::{CodecError, Reader, Writer};
+use std::sync::Arc;
 
-use super::branch::{Branch, Child};
+use ledger_types::Hash;
+
+use super::branch::{Branch, Child, Children, Leaf};
 use super::error::StateError;
 use super::hashing::{self, EMPTY_ROOT, NIBBLES};
 use super::key::NodeKey;
@@ -23,104 +26,157 @@ use super::key::NodeKey;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     Empty,
-    Leaf { key_hash: Hash, value_hash: Hash },
-    Branch(Box<Branch>),
+    Leaf(Leaf),
+    Branch(Arc<Branch>),
 }
 
 impl Node {
     pub(super) fn hash(&self) -> Hash {
         match self {
             Self::Empty => EMPTY_ROOT,
-            Self::Leaf { key_hash, value_hash } => hashing::leaf(key_hash, value_hash),
+            Self::Leaf(leaf) => hashing::leaf(&leaf.key_hash, &leaf.value_hash),
             Self::Branch(branch) => branch.hash(),
         }
     }
 
-    pub(super) fn is_leaf(&self) -> bool {
-        matches!(self, Self::Leaf { .. })
-    }
-
-    pub(super) fn encode(&self) -> Bytes {
-        let mut writer = Writer::new();
+    /// Appends the record under a key, whose version is not below those of the children.
+    pub(super) fn encode(&self, key: &NodeKey, record: &mut Vec<u8>) {
         match self {
-            Self::Empty => _ = writer.u8(0),
-            Self::Leaf { key_hash, value_hash } => _ = writer.u8(1).raw(&key_hash.0).raw(&value_hash.0),
+            Self::Empty => record.push(0),
+            Self::Leaf(leaf) => {
+                record.push(1);
+                put_leaf(key, leaf, record);
+            }
             Self::Branch(branch) => {
                 let bitmap = |wanted: fn(&Child) -> bool| {
-                    branch.iter().filter(|(_, child)| wanted(child)).fold(0, |bits, (n, _)| bits | 1 << n)
+                    let set = branch.iter().filter(|(_, child)| wanted(child));
+                    set.fold(0u16, |bits, (nibble, _)| bits | 1 << nibble).to_be_bytes()
                 };
-                writer.u8(2).u16(bitmap(|_| true)).u16(bitmap(|child| child.is_leaf));
+                record.push(2);
+                record.extend_from_slice(&bitmap(|_| true));
+                record.extend_from_slice(&bitmap(|child| child.as_leaf().is_some()));
                 for (_, child) in branch.iter() {
-                    writer.u64(child.version).raw(&child.hash.0);
+                    match child {
+                        Child::Leaf(leaf, _) => put_leaf(key, leaf, record),
+                        Child::Branch(version, hash) => {
+                            put_age(key, *version, record);
+                            record.extend_from_slice(&hash.0);
+                        }
+                    }
                 }
             }
         }
-        writer.finish().into()
     }
 
     /// Reads a record and checks it against its key.
     ///
     /// # Errors
     /// [`StateError::DamagedNode`] when no update writes these bytes under this key.
-    pub(super) fn decode(key: &NodeKey, bytes: &Bytes) -> Result<Self, StateError> {
-        let damaged = |reason| StateError::DamagedNode { key: key.clone(), reason };
-        let node = Self::parse(bytes.clone()).map_err(|_| damaged("not an encoding"))?;
+    pub(super) fn decode(key: &NodeKey, record: &[u8]) -> Result<Self, StateError> {
+        let damaged = |reason| StateError::DamagedNode { key: *key, reason };
+        let node = Record { key, rest: record }.parse().ok_or_else(|| damaged("not an encoding"))?;
         node.check_place(key).map_err(damaged)?;
         Ok(node)
     }
 
-    fn parse(body: Bytes) -> Result<Self, CodecError> {
-        let mut reader = Reader::new(body);
-        let node = match reader.u8("node tag")? {
-            0 => Self::Empty,
-            1 => Self::Leaf {
-                key_hash: Hash(reader.array("key hash")?),
-                value_hash: Hash(reader.array("value hash")?),
-            },
-            2 => {
-                let (present, leaves) = (reader.u16("children")?, reader.u16("leaves")?);
-                if leaves & !present != 0 {
-                    return reader.bad("leaves");
-                }
-                let mut branch = Branch::default();
-                for (nibble, place) in branch.children.iter_mut().enumerate() {
-                    if present & 1 << nibble != 0 {
-                        let version = reader.u64("child version")?;
-                        let hash = Hash(reader.array("child hash")?);
-                        *place = Some(Child { version, hash, is_leaf: leaves & 1 << nibble != 0 });
-                    }
-                }
-                Self::Branch(Box::new(branch))
-            }
-            _ => return reader.bad("node tag"),
-        };
-        reader.finish()?;
-        Ok(node)
-    }
-
-    /// What holds of every node an update writes, and what the tree's library takes for granted.
+    /// What holds of every node an update writes.
     fn check_place(&self, key: &NodeKey) -> Result<(), &'static str> {
-        let depth = key.path.len();
+        let depth = key.depth();
         match self {
-            Self::Empty if depth > 0 => Err("an empty tree below a root"),
-            Self::Empty => Ok(()),
-            Self::Leaf { key_hash, .. } => {
-                let on_path =
-                    (0..).zip(&key.path).all(|(at, nibble)| hashing::nibble(key_hash, at) == *nibble);
-                if on_path { Ok(()) } else { Err("a leaf off its path") }
-            }
             Self::Branch(_) if depth >= NIBBLES => Err("a branch below the last level"),
-            Self::Branch(branch) if branch.iter().any(|(_, child)| child.version > key.version) => {
-                Err("a child younger than its parent")
-            }
             Self::Branch(branch) => {
+                let is_off = |(nibble, child): (u8, &Child)| {
+                    let below = key.child(key.version(), nibble);
+                    child.as_leaf().is_some_and(|leaf| !below.leads_to(&leaf.key_hash))
+                };
+                if branch.iter().any(is_off) {
+                    return Err("a leaf off its path");
+                }
                 let mut children = branch.iter();
                 match (children.next(), children.next()) {
                     (None, _) => Err("a branch without children"),
-                    (Some((_, only)), None) if only.is_leaf => Err("a branch of a single leaf"),
+                    (Some((_, Child::Leaf(..))), None) => Err("a branch of a single leaf"),
                     _ => Ok(()),
                 }
             }
+            Self::Empty | Self::Leaf(_) if depth > 0 => Err("neither a root nor a branch"),
+            Self::Empty | Self::Leaf(_) => Ok(()),
         }
+    }
+}
+
+fn put_leaf(key: &NodeKey, leaf: &Leaf, record: &mut Vec<u8>) {
+    put_age(key, leaf.version, record);
+    record.extend_from_slice(&leaf.key_hash.0);
+    record.extend_from_slice(&leaf.value_hash.0);
+}
+
+fn put_age(key: &NodeKey, version: u64, record: &mut Vec<u8>) {
+    let mut age = key.version().wrapping_sub(version);
+    while age > 0x7f {
+        record.push(0x80 | (age & 0x7f) as u8);
+        age >>= 7;
+    }
+    record.push(age as u8);
+}
+
+/// A record being read. Everything gives `None` for what no encoder writes.
+struct Record<'a> {
+    key: &'a NodeKey,
+    rest: &'a [u8],
+}
+
+impl Record<'_> {
+    fn parse(mut self) -> Option<Node> {
+        let [tag] = self.array()?;
+        let node = match tag {
+            0 => Node::Empty,
+            1 => Node::Leaf(self.leaf()?),
+            2 => Node::Branch(Arc::new(self.branch()?)),
+            _ => return None,
+        };
+        self.rest.is_empty().then_some(node)
+    }
+
+    fn branch(&mut self) -> Option<Branch> {
+        let [present, leaves] = [u16::from_be_bytes(self.array()?), u16::from_be_bytes(self.array()?)];
+        if leaves & !present != 0 {
+            return None;
+        }
+        let mut children = Children::default();
+        for (nibble, place) in children.iter_mut().enumerate() {
+            let bit = 1 << nibble;
+            if leaves & bit != 0 {
+                *place = Some(Child::leaf(self.leaf()?));
+            } else if present & bit != 0 {
+                *place = Some(Child::Branch(self.version()?, Hash(self.array()?)));
+            }
+        }
+        Some(Branch::new(children))
+    }
+
+    fn leaf(&mut self) -> Option<Leaf> {
+        let version = self.version()?;
+        Some(Leaf { version, key_hash: Hash(self.array()?), value_hash: Hash(self.array()?) })
+    }
+
+    /// The version that an age stands for; ages have one encoding and do not reach beyond version 0.
+    fn version(&mut self) -> Option<u64> {
+        let mut age = 0u64;
+        for shift in (0..64).step_by(7) {
+            let [byte] = self.array()?;
+            let bits = u64::from(byte & 0x7f);
+            age |= bits.checked_shl(shift).filter(|shifted| shifted >> shift == bits)?;
+            if byte < 0x80 {
+                return if byte == 0 && shift > 0 { None } else { self.key.version().checked_sub(age) };
+            }
+        }
+        None
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(*array)
     }
 }

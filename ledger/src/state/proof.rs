@@ -3,11 +3,12 @@ use ledger_types::codec::{CodecError, Reader, Writer};
 use ledger_types::{Address, Hash};
 use thiserror::Error;
 
+use super::branch::{Child, Leaf};
 use super::error::StateError;
 use super::hashing::{self, BITS, EMPTY_ROOT};
 use super::key::NodeKey;
 use super::node::Node;
-use super::source::{NodeSource, load_child, load_root};
+use super::source::{NodeSource, load_branch, load_root};
 
 /// What stands at the end of an address's way through the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,33 +155,33 @@ impl StateProof {
     }
 }
 
-/// Walks from a version's root to the address's place.
-pub(super) fn prove(
-    source: &dyn NodeSource,
-    version: u64,
-    address: &Address,
-) -> Result<StateProof, StateError> {
+/// The proof that an address has its value, or none, at a version. The value itself is not part of it.
+///
+/// # Errors
+/// As [`super::tree::root`], for every node on the way to the address.
+pub fn prove(source: &dyn NodeSource, version: u64, address: &Address) -> Result<StateProof, StateError> {
     let target = hashing::key_hash(address);
-    let mut key = NodeKey::root(version);
-    let mut node = load_root(source, version)?;
-    let mut siblings = Vec::new();
+    let end_at = |leaf: &Leaf| match leaf.key_hash == target {
+        true => ProofEnd::Present,
+        false => ProofEnd::Other { key_hash: leaf.key_hash, value_hash: leaf.value_hash },
+    };
+    let mut branch = match load_root(source, version)? {
+        Node::Empty => return Ok(StateProof { end: ProofEnd::Vacant, siblings: Vec::new() }),
+        Node::Leaf(leaf) => return Ok(StateProof { end: end_at(&leaf), siblings: Vec::new() }),
+        Node::Branch(root) => root,
+    };
+    let (mut siblings, mut depth) = (Vec::new(), 0);
     // A branch below the last level is a damaged node, so the walk ends.
-    while let Node::Branch(branch) = &node {
-        match branch.descend(hashing::nibble(&target, key.path.len()), &mut siblings) {
-            None => {
-                node = Node::Empty;
-            }
-            Some((nibble, child)) => {
-                key = key.child(child.version, nibble);
-                node = load_child(source, &key, child)?;
+    let end = loop {
+        match branch.descend(hashing::nibble(&target, depth), &mut siblings) {
+            None => break ProofEnd::Vacant,
+            Some(Child::Leaf(leaf, _)) => break end_at(leaf),
+            Some(Child::Branch(version, hash)) => {
+                depth += 1;
+                branch = load_branch(source, &NodeKey::on_way(*version, &target, depth), hash)?;
             }
         }
-    }
-    siblings.reverse();
-    let end = match node {
-        Node::Leaf { key_hash, .. } if key_hash == target => ProofEnd::Present,
-        Node::Leaf { key_hash, value_hash } => ProofEnd::Other { key_hash, value_hash },
-        Node::Empty | Node::Branch(_) => ProofEnd::Vacant,
     };
+    siblings.reverse();
     Ok(StateProof { end, siblings })
 }

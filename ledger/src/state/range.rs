@@ -1,18 +1,17 @@
-//! Range reads of flat values. Addresses are left by seeking, never by walking their versions, so a scan costs
+//! Ranges of addresses. They are left by seeking, never by walking their versions, so a scan costs
 //! the same whether an address changed once or a million times.
 
-use bytes::Bytes;
 use ledger_types::Address;
 
 use super::error::StateError;
-use super::flat::{self, FlatCursor, KEY_BYTES};
+use super::presence::{self, KEY_BYTES, PresenceCursor};
 use crate::reader::StateQuery;
 
-/// Addresses and values of a query, in the direction it asks for.
+/// The addresses with a value that a query asks for, in its direction.
 ///
 /// # Errors
 /// When the store cannot be read or a record is damaged.
-pub fn range(cursor: &dyn FlatCursor, query: &StateQuery) -> Result<Vec<(Address, Bytes)>, StateError> {
+pub fn range(cursor: &dyn PresenceCursor, query: &StateQuery) -> Result<Vec<Address>, StateError> {
     let (low, high) = bounds(query);
     let mut found = Vec::new();
     let mut next = if low > high { None } else { first(cursor, query, &low, &high)? };
@@ -20,8 +19,8 @@ pub fn range(cursor: &dyn FlatCursor, query: &StateQuery) -> Result<Vec<(Address
         if found.len() >= query.limit || address < low || address > high {
             break;
         }
-        if let Some(value) = flat::value_at(cursor, &address, query.height)? {
-            found.push((address, value));
+        if presence::is_present(cursor, &address, query.height)? {
+            found.push(address);
         }
         next = beyond(cursor, &address, query.reverse)?;
     }
@@ -45,7 +44,7 @@ fn bounds(query: &StateQuery) -> (Address, Address) {
 }
 
 fn first(
-    cursor: &dyn FlatCursor,
+    cursor: &dyn PresenceCursor,
     query: &StateQuery,
     low: &Address,
     high: &Address,
@@ -53,19 +52,23 @@ fn first(
     if query.reverse {
         address_of(cursor.before(&behind(high))?)
     } else {
-        address_of(cursor.at_or_after(&flat::key(low, u64::MAX))?)
+        address_of(cursor.at_or_after(&presence::key(low, u64::MAX))?)
     }
 }
 
 /// The nearest address with records behind an address, in the direction of reading.
-fn beyond(cursor: &dyn FlatCursor, address: &Address, reverse: bool) -> Result<Option<Address>, StateError> {
-    let from = flat::key(address, u64::MAX);
+fn beyond(
+    cursor: &dyn PresenceCursor,
+    address: &Address,
+    reverse: bool,
+) -> Result<Option<Address>, StateError> {
+    let from = presence::key(address, u64::MAX);
     let found = if reverse { cursor.before(&from)? } else { cursor.at_or_after(&behind(address))? };
     let next = address_of(found)?;
     // A store that does not go on would otherwise be read for ever.
     let goes_on = |next: &Address| if reverse { next < address } else { next > address };
     match next {
-        Some(next) if !goes_on(&next) => Err(flat::damaged(&from, "the store does not go on behind it")),
+        Some(next) if !goes_on(&next) => Err(presence::damaged(&from, "the store does not go on behind it")),
         next => Ok(next),
     }
 }
@@ -73,10 +76,10 @@ fn beyond(cursor: &dyn FlatCursor, address: &Address, reverse: bool) -> Result<O
 /// A key above all records of an address and below those of the next: its oldest key and a byte more.
 fn behind(address: &Address) -> [u8; KEY_BYTES + 1] {
     let mut bytes = [0; KEY_BYTES + 1];
-    bytes[..KEY_BYTES].copy_from_slice(&flat::key(address, 0));
+    bytes[..KEY_BYTES].copy_from_slice(&presence::key(address, 0));
     bytes
 }
 
-fn address_of(found: flat::Found<'_>) -> Result<Option<Address>, StateError> {
-    found.map(|(key, _)| flat::parse_key(key).map(|(address, _)| address)).transpose()
+fn address_of(found: presence::Found<'_>) -> Result<Option<Address>, StateError> {
+    found.map(|(key, _)| presence::parse_key(key).map(|(address, _)| address)).transpose()
 }

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use ledger_types::Hash;
 
-use super::branch::Child;
+use super::branch::Branch;
 use super::error::StateError;
 use super::key::NodeKey;
 use super::node::Node;
@@ -10,16 +12,24 @@ use super::tree::TreeUpdate;
 
 /// Where stored tree nodes are read.
 pub trait NodeSource {
-    /// The record under a stored [`NodeKey`]; `None` when there is none.
+    /// The record of a node; `None` when there is none.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn node(&self, key: &[u8]) -> Result<Option<Bytes>, StateError>;
+    fn record(&self, key: &NodeKey) -> Result<Option<&[u8]>, StateError>;
+
+    /// The node, if this process wrote it or has read and checked it before.
+    fn known(&self, _: &NodeKey) -> Option<Arc<Branch>> {
+        None
+    }
+
+    /// Tells of a node that was read and found right.
+    fn learn(&self, _: &NodeKey, _: &Arc<Branch>) {}
 }
 
 impl NodeSource for BTreeMap<Vec<u8>, Bytes> {
-    fn node(&self, key: &[u8]) -> Result<Option<Bytes>, StateError> {
-        Ok(self.get(key).cloned())
+    fn record(&self, key: &NodeKey) -> Result<Option<&[u8]>, StateError> {
+        Ok(self.get(&*key.encode()).map(Bytes::as_ref))
     }
 }
 
@@ -39,14 +49,30 @@ impl<'a> LayeredSource<'a> {
     pub fn new(pending: impl IntoIterator<Item = &'a TreeUpdate>, base: &'a dyn NodeSource) -> Self {
         Self { pending: pending.into_iter().collect(), base }
     }
+
+    fn layer(&self, key: &NodeKey) -> Option<&'a TreeUpdate> {
+        self.pending.iter().copied().find(|update| update.version == key.version())
+    }
 }
 
 impl NodeSource for LayeredSource<'_> {
-    fn node(&self, key: &[u8]) -> Result<Option<Bytes>, StateError> {
-        let version = NodeKey::version_of(key);
-        match self.pending.iter().find(|update| Some(update.version) == version) {
-            Some(update) => Ok(update.node(key).cloned()),
-            None => self.base.node(key),
+    fn record(&self, key: &NodeKey) -> Result<Option<&[u8]>, StateError> {
+        match self.layer(key) {
+            Some(update) => Ok(update.record(key)),
+            None => self.base.record(key),
+        }
+    }
+
+    fn known(&self, key: &NodeKey) -> Option<Arc<Branch>> {
+        match self.layer(key) {
+            Some(update) => update.top_node(key).cloned(),
+            None => self.base.known(key),
+        }
+    }
+
+    fn learn(&self, key: &NodeKey, branch: &Arc<Branch>) {
+        if self.layer(key).is_none() {
+            self.base.learn(key, branch);
         }
     }
 }
@@ -54,23 +80,38 @@ impl NodeSource for LayeredSource<'_> {
 /// Reads the root node of a version.
 pub(super) fn load_root(source: &dyn NodeSource, version: u64) -> Result<Node, StateError> {
     let key = NodeKey::root(version);
-    let bytes = source.node(&key.encode())?.ok_or(StateError::NoVersion { version })?;
-    Node::decode(&key, &bytes)
+    if let Some(known) = source.known(&key) {
+        return Ok(Node::Branch(known));
+    }
+    let record = source.record(&key)?.ok_or(StateError::NoVersion { version })?;
+    Node::decode(&key, record)
 }
 
 /// Reads a node below a root and checks that it is the one its parent means.
-pub(super) fn load_child(
+pub(super) fn load_branch(
     source: &dyn NodeSource,
     key: &NodeKey,
-    expected: &Child,
-) -> Result<Node, StateError> {
-    let bytes = source.node(&key.encode())?.ok_or_else(|| StateError::MissingNode { key: key.clone() })?;
-    let node = Node::decode(key, &bytes)?;
-    if node.is_leaf() != expected.is_leaf || node.hash() != expected.hash {
-        return Err(StateError::DamagedNode {
-            key: key.clone(),
-            reason: "not the node its parent refers to",
-        });
+    expected: &Hash,
+) -> Result<Arc<Branch>, StateError> {
+    let (branch, is_new) = match source.known(key) {
+        Some(known) => (known, false),
+        None => {
+            let record = source.record(key)?.ok_or(StateError::MissingNode { key: *key })?;
+            match Node::decode(key, record)? {
+                Node::Branch(branch) => (branch, true),
+                Node::Empty | Node::Leaf(_) => return Err(not_meant(key)),
+            }
+        }
+    };
+    if branch.hash() != *expected {
+        return Err(not_meant(key));
     }
-    Ok(node)
+    if is_new {
+        source.learn(key, &branch);
+    }
+    Ok(branch)
+}
+
+fn not_meant(key: &NodeKey) -> StateError {
+    StateError::DamagedNode { key: *key, reason: "not the node its parent refers to" }
 }

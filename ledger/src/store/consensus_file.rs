@@ -94,7 +94,7 @@ impl ConsensusFile {
 
 fn change(writer: &mut Writer<'_>, changes: &[Change]) -> Result<(), StoreError> {
     changes.iter().try_for_each(|(key, value)| match value {
-        None => writer.delete(key),
+        None => writer.delete(key).map(drop),
         Some(value) => writer.put(key, value),
     })
 }

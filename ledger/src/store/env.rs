@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use heed::types::Bytes as Raw;
-use heed::{Database, Env, EnvFlags, EnvOpenOptions, MdbError, ReservedSpace, RoTxn, RwTxn, WithoutTls};
+use heed::{
+    Database, Env, EnvFlags, EnvOpenOptions, MdbError, PutFlags, ReservedSpace, RoTxn, RwTxn, WithoutTls,
+};
 use parking_lot::{Condvar, Mutex};
 
 use super::lock::ReaderTable;
@@ -123,7 +125,7 @@ impl File {
     pub fn write(&self) -> Result<Writer<'_>, StoreError> {
         room::check(&self.path, &self.name)?;
         let transaction = self.env.write_txn().map_err(|source| self.error("writing", source))?;
-        Ok(Writer { file: self, transaction })
+        Ok(Writer { file: self, transaction, sealed: Vec::new() })
     }
 
     /// Makes every commit so far durable.
@@ -132,6 +134,14 @@ impl File {
     /// When the disk reports a failure: what it holds is then unknown, and the process must stop.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.env.force_sync().map_err(|source| self.error("syncing", source))
+    }
+
+    /// The value of a stored record.
+    fn unsealed<'v>(&self, key: &[u8], stored: &'v [u8]) -> Result<&'v [u8], StoreError> {
+        seal::open(key, stored).ok_or_else(|| {
+            let record = data_encoding::HEXLOWER.encode(key);
+            StoreError::damaged(&self.name, record, seal::BROKEN)
+        })
     }
 
     pub(super) fn error(&self, operation: &'static str, source: heed::Error) -> StoreError {
@@ -311,10 +321,7 @@ impl View<'_> {
     }
 
     fn open<'v>(&self, key: &[u8], stored: &'v [u8]) -> Result<&'v [u8], StoreError> {
-        seal::open(key, stored).ok_or_else(|| {
-            let record = data_encoding::HEXLOWER.encode(key);
-            StoreError::damaged(self.file.name(), record, seal::BROKEN)
-        })
+        self.file.unsealed(key, stored)
     }
 
     /// The number of the transaction that wrote this state.
@@ -343,9 +350,36 @@ impl View<'_> {
 pub struct Writer<'a> {
     pub(super) file: &'a File,
     pub(super) transaction: RwTxn<'a>,
+    /// The value being appended, with its seal.
+    sealed: Vec<u8>,
 }
 
 impl Writer<'_> {
+    /// The file that is written to.
+    pub fn file_name(&self) -> &str {
+        self.file.name()
+    }
+
+    /// The value of a key as this write has it so far.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the record is damaged.
+    pub fn get(&self, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+        let stored = self.file.records.get(&self.transaction, key);
+        let stored = stored.map_err(|source| self.file.error("reading", source))?;
+        stored.map(|stored| self.file.unsealed(key, stored)).transpose()
+    }
+
+    /// The first record whose key is at or after the key, as this write has it so far.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the record is damaged.
+    pub fn at_or_after(&self, key: &[u8]) -> Result<Option<Record<'_>>, StoreError> {
+        let found = self.file.records.get_greater_than_or_equal_to(&self.transaction, key);
+        let found = found.map_err(|source| self.file.error("reading", source))?;
+        found.map(|(key, stored)| Ok((key, self.file.unsealed(key, stored)?))).transpose()
+    }
+
     /// Sets a record, and seals it.
     ///
     /// # Errors
@@ -360,6 +394,21 @@ impl Writer<'_> {
         put.map_err(|source| self.file.error("writing", source))
     }
 
+    /// As [`Writer::put`], cheaper for a record that goes behind all others.
+    ///
+    /// # Errors
+    /// As [`Writer::put`].
+    pub fn append(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.sealed.clear();
+        self.sealed.extend_from_slice(value);
+        self.sealed.extend(seal::of(key, value).into_iter().flatten());
+        let records = &self.file.records;
+        match records.put_with_flags(&mut self.transaction, PutFlags::APPEND, key, &self.sealed) {
+            Err(heed::Error::Mdb(MdbError::KeyExist)) => self.put(key, value),
+            put => put.map_err(|source| self.file.error("writing", source)),
+        }
+    }
+
     /// Sets a record whose value was sealed before, or in a file that has no seals.
     ///
     /// # Errors
@@ -369,13 +418,13 @@ impl Writer<'_> {
         put.map_err(|source| self.file.error("writing", source))
     }
 
-    /// Deletes a record, if it is there.
+    /// Deletes a record, if it is there, and returns whether it was.
     ///
     /// # Errors
     /// When the write fails.
-    pub fn delete(&mut self, key: &[u8]) -> Result<(), StoreError> {
+    pub fn delete(&mut self, key: &[u8]) -> Result<bool, StoreError> {
         let deleted = self.file.records.delete(&mut self.transaction, key);
-        deleted.map(drop).map_err(|source| self.file.error("writing", source))
+        deleted.map_err(|source| self.file.error("writing", source))
     }
 
     /// Deletes every record.

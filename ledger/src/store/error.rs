@@ -90,6 +90,18 @@ pub enum StoreError {
         /// What is wrong.
         reason: String,
     },
+    /// The state of a height is no longer kept.
+    #[error(
+        "{file}: the state of height {height} is no longer kept; the oldest one kept is that of height {oldest}"
+    )]
+    NoState {
+        /// The file's name.
+        file: String,
+        /// The height asked for.
+        height: u64,
+        /// The oldest height whose state is kept.
+        oldest: u64,
+    },
     /// A record is not what it must be.
     #[error("{file}: record {record} is damaged: {reason}")]
     Damaged {

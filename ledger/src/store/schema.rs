@@ -1,10 +1,13 @@
 //! Keys and small values of the four files (FORMAT.md). A key is a tag byte and the table's key, big-endian.
 
+use std::ops::Deref;
+
 use ledger_types::codec::{Reader, Writer};
-use ledger_types::{BatchId, BlockId, Hash, NetworkId, TransactionId};
+use ledger_types::{Address, BatchId, BlockId, Hash, NetworkId, TransactionId};
 
 use super::{File, StoreError};
 use crate::reader::{BatchPlace, Head, TransactionPlace};
+use crate::state::{NodeKey, presence};
 
 /// The format version that this code writes and reads.
 pub(crate) const FORMAT_VERSION: u32 = 2;
@@ -23,10 +26,14 @@ pub(crate) const ROLLBACK: u8 = 0x07;
 const RECEIPT: u8 = 0x02;
 const REJECTION: u8 = 0x03;
 
-const STATE_ROOT: u8 = 0x02;
-pub(crate) const STATE_VALUE: u8 = 0x03;
-pub(crate) const STATE_STALE: u8 = 0x04;
-pub(crate) const STATE_NODE: u8 = 0x05;
+pub(crate) const STATE_OLDEST: &[u8] = &[0x02];
+pub(crate) const STATE_PRESENCE: u8 = 0x03;
+/// The highest tag of the state file, so that what a block writes goes to the end of the B-tree.
+pub(crate) const STATE_VERSION: u8 = 0x04;
+const VERSION_ROOT: u8 = 0x00;
+const VERSION_VALUE: u8 = 0x01;
+const VERSION_STALE: u8 = 0x02;
+pub(crate) const VERSION_NODE: u8 = 0x03;
 
 /// Which of the four a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -179,21 +186,66 @@ pub(crate) fn is_rejection(file: &str, key: &[u8]) -> bool {
     file == FileKind::Receipts.file_name() && key.first() == Some(&REJECTION)
 }
 
-pub(crate) fn state_root(height: u64) -> Vec<u8> {
-    tagged(STATE_ROOT, &[&height.to_be_bytes()])
+/// A key of the state file, without an allocation: a block makes thousands.
+pub(crate) struct StateKey {
+    bytes: [u8; Self::MOST],
+    len: usize,
 }
 
-pub(crate) fn state_value(flat_key: &[u8]) -> Vec<u8> {
-    tagged(STATE_VALUE, &[flat_key])
+impl StateKey {
+    /// Tag, height, kind and an address.
+    const MOST: usize = 1 + 8 + 1 + Address::LEN;
+
+    fn new(parts: &[&[u8]]) -> Self {
+        let mut key = Self { bytes: [0; Self::MOST], len: 0 };
+        for part in parts {
+            key.bytes[key.len..key.len + part.len()].copy_from_slice(part);
+            key.len += part.len();
+        }
+        key
+    }
 }
 
-pub(crate) fn state_node(node_key: &[u8]) -> Vec<u8> {
-    tagged(STATE_NODE, &[node_key])
+impl Deref for StateKey {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
 }
 
-/// Nodes that version `version` made unreachable.
-pub(crate) fn state_stale(version: u64, node_key: &[u8]) -> Vec<u8> {
-    tagged(STATE_STALE, &[&version.to_be_bytes(), node_key])
+pub(crate) fn state_presence(key: &[u8; presence::KEY_BYTES]) -> StateKey {
+    StateKey::new(&[&[STATE_PRESENCE], key])
+}
+
+/// Where the records of a height begin.
+pub(crate) fn state_version(height: u64) -> StateKey {
+    StateKey::new(&[&[STATE_VERSION], &height.to_be_bytes()])
+}
+
+pub(crate) fn state_root(height: u64) -> StateKey {
+    StateKey::new(&[&[STATE_VERSION], &height.to_be_bytes(), &[VERSION_ROOT]])
+}
+
+/// The value that a height set at an address.
+pub(crate) fn state_value(height: u64, address: &Address) -> StateKey {
+    StateKey::new(&[&[STATE_VERSION], &height.to_be_bytes(), &[VERSION_VALUE], &address.0])
+}
+
+/// Where the values that a height set begin.
+pub(crate) fn state_values(height: u64) -> StateKey {
+    StateKey::new(&[&[STATE_VERSION], &height.to_be_bytes(), &[VERSION_VALUE]])
+}
+
+/// A part of the list of what a height made unreachable.
+pub(crate) fn state_stale(height: u64, part: u32) -> StateKey {
+    StateKey::new(&[&[STATE_VERSION], &height.to_be_bytes(), &[VERSION_STALE], &part.to_be_bytes()])
+}
+
+pub(crate) fn state_node(key: &NodeKey) -> StateKey {
+    let stored = key.encode();
+    let (version, place) = stored.split_at(8);
+    StateKey::new(&[&[STATE_VERSION], version, &[VERSION_NODE], place])
 }
 
 impl Head {

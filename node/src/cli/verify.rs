@@ -165,6 +165,10 @@ fn print(
 fn executed(summary: &Summary, quick: bool) -> String {
     match summary.executed_height {
         _ if quick => "no (--quick)".to_owned(),
+        Some(height) if height == summary.head.height && summary.state_oldest > 0 => format!(
+            "from height {} on; the network no longer keeps the state to execute older blocks on",
+            summary.state_oldest + 1
+        ),
         Some(height) if height == summary.head.height => "yes".to_owned(),
         height => {
             format!("{} blocks; the next start executes the others", height.map_or(0, |height| height + 1))

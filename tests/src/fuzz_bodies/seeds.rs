@@ -9,7 +9,7 @@ use bytes::Bytes;
 use consensus::Committee;
 use data_encoding::{BASE64, HEXLOWER};
 use genesis::NetworkFile;
-use ledger::state::{JmtTree, StateTree as _, flat};
+use ledger::state::{TreeUpdate, presence, tree};
 use ledger::store::{Durability, File, FileOptions};
 use ledger_types::block::{BlockHeader, RejectionReason};
 use ledger_types::codec::Writer;
@@ -277,37 +277,38 @@ pub(super) fn setting_value() -> Vec<Vec<u8>> {
 }
 
 /// A tree of so many values, of version 0.
-fn tree(values: u8) -> ledger::state::TreeUpdate {
+fn update(values: u8) -> TreeUpdate {
     let change = |number: u8| (Address([number; 35]), Some(Bytes::from(vec![number])));
     let changes: BTreeMap<_, _> = (0..values).map(change).collect();
-    JmtTree.update(&BTreeMap::new(), 0, &changes).expect("a new tree")
+    tree::update(&BTreeMap::new(), 0, &changes).expect("a new tree")
 }
 
 /// Root nodes: empty, a leaf, a branch.
 pub(super) fn state_node() -> Vec<Vec<u8>> {
-    let root = |values| tree(values).nodes.first().map(|(_, node)| node.to_vec());
+    let root = |values| update(values).nodes().next().map(|(_, node)| node.to_vec());
     [0, 1, 40].map(|values| root(values).expect("every version has a root")).into()
 }
 
 /// Keys of the root and of deeper nodes.
 pub(super) fn state_node_key() -> Vec<Vec<u8>> {
     let deep = [&[0, 0, 0, 0, 0, 0, 1, 2, 3][..], &[0xab, 0xc0]].concat();
-    tree(40).nodes.into_iter().map(|(key, _)| key).take(8).chain([deep]).collect()
+    update(40).records().map(|(key, _)| key).take(8).chain([deep]).collect()
 }
 
 /// Proofs of presence, of vacancy, and of another leaf.
 pub(super) fn state_proof() -> Vec<Vec<u8>> {
     let prove = |values, address: u8| {
-        let nodes: BTreeMap<Vec<u8>, Bytes> = tree(values).nodes.into_iter().collect();
-        JmtTree.prove(&nodes, 0, &Address([address; 35])).expect("a whole tree").encode()
+        let nodes: BTreeMap<Vec<u8>, Bytes> = update(values).records().collect();
+        tree::prove(&nodes, 0, &Address([address; 35])).expect("a whole tree").encode()
     };
     vec![prove(0, 0), prove(1, 0), prove(1, 1), prove(40, 7), prove(40, 200), prove(40, 201)]
 }
 
-/// A set, an empty set and a delete.
-pub(super) fn flat_record() -> Vec<Vec<u8>> {
-    let record = |value| [&flat::key(&Address([9; 35]), 3)[..], &flat::encode(value)].concat();
-    [Some(&b"value"[..]), Some(&b""[..]), None].map(record).into()
+/// An address that has a value, and one that has none.
+pub(super) fn presence_record() -> Vec<Vec<u8>> {
+    let record =
+        |is_present| [&presence::key(&Address([9; 35]), 3)[..], &presence::encode(is_present)].concat();
+    [true, false].map(record).into()
 }
 
 /// An id of each length, a key of each curve, a prefix.

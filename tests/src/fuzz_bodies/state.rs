@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use ledger::state::{EMPTY_ROOT, JmtTree, NodeKey, NodeSource, StateError, StateProof, StateTree as _, flat};
+use ledger::state::{EMPTY_ROOT, NodeKey, NodeSource, StateError, StateProof, presence, tree};
 use ledger_types::{Address, Hash};
 
 use super::has_one_encoding;
@@ -24,7 +24,7 @@ pub fn state_proof(input: &[u8]) -> bool {
 
 /// The key of a tree node.
 pub fn state_node_key(input: &[u8]) -> bool {
-    has_one_encoding(input, NodeKey::decode(input), NodeKey::encode)
+    has_one_encoding(input, NodeKey::decode(input), |key| key.encode().to_vec())
 }
 
 /// A tree node: it stands at the root, and wherever else it is looked for.
@@ -33,9 +33,9 @@ pub fn state_node(input: &[u8]) -> bool {
     let changes =
         BTreeMap::from([(Address([1; 35]), Some(Bytes::from_static(b"value"))), (Address::ZERO, None)]);
     // A hash that its parent does not hold is refused by name, so neither the walk nor the update goes far.
-    let _ = JmtTree.prove(&source, VERSION, &Address::ZERO);
-    let _ = JmtTree.update(&source, VERSION + 1, &changes);
-    match JmtTree.root(&source, VERSION) {
+    let _ = tree::prove(&source, VERSION, &Address::ZERO);
+    let _ = tree::update(&source, VERSION + 1, &changes);
+    match tree::root(&source, VERSION) {
         Ok(root) => {
             assert_eq!(root == EMPTY_ROOT, input == [0], "only the empty tree has its root");
             true
@@ -51,16 +51,16 @@ pub fn state_node(input: &[u8]) -> bool {
 struct Everywhere<'a>(&'a [u8]);
 
 impl NodeSource for Everywhere<'_> {
-    fn node(&self, _: &[u8]) -> Result<Option<Bytes>, StateError> {
-        Ok(Some(Bytes::copy_from_slice(self.0)))
+    fn record(&self, _: &NodeKey) -> Result<Option<&[u8]>, StateError> {
+        Ok(Some(self.0))
     }
 }
 
-/// A flat record of state: a stored key of 43 bytes, then the record.
-pub fn flat_record(input: &[u8]) -> bool {
-    let (key, record) = input.split_at(input.len().min(flat::KEY_BYTES));
-    let parsed = flat::parse_key(key).ok().zip(flat::decode(key, record).ok());
-    has_one_encoding(input, parsed, |((address, version), value)| {
-        [&flat::key(address, *version)[..], &flat::encode(*value)].concat()
+/// A record of an address's presence: a stored key of 43 bytes, then the record.
+pub fn presence_record(input: &[u8]) -> bool {
+    let (key, record) = input.split_at(input.len().min(presence::KEY_BYTES));
+    let parsed = presence::parse_key(key).ok().zip(presence::decode(key, record).ok());
+    has_one_encoding(input, parsed, |((address, version), is_present)| {
+        [&presence::key(address, *version)[..], &presence::encode(*is_present)].concat()
     })
 }

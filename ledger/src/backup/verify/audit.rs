@@ -42,11 +42,6 @@ impl<'a> Audit<'a> {
         *self.seen.entry(tag).or_default() += records;
     }
 
-    /// Takes a table's records as they are, when there is nothing to compare them with.
-    pub(super) fn recount(&mut self, tag: u8, records: u64) {
-        self.seen.insert(tag, records);
-    }
-
     /// A record that must be there and is not counted yet.
     pub(super) fn get(&self, key: &[u8], name: impl Fn() -> String) -> Result<Bytes, StoreError> {
         self.view.get_copy(key)?.ok_or_else(|| self.damaged(name(), "missing"))

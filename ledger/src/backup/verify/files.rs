@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 
 use crate::chain::{LedgerError, check_lineage};
 use crate::reader::{Committed, Head};
+use crate::state::Top;
 use crate::store::{ConsensusFile, File, FileKind, FileLock, FileOptions, StoreError, lineage, schema};
 
 /// The files of one data directory.
@@ -35,7 +36,8 @@ impl Files {
             opened.try_into().ok().expect("invariant: one opened file a kind");
         let (consensus, _) = ConsensusFile::new(consensus, lineage.current())?;
         let head = RwLock::new(Head::of(&block)?);
-        let committed = Arc::new(Committed { block, receipts, merkle, head, _lock: lock });
+        let committed =
+            Arc::new(Committed { block, receipts, merkle, head, top: Top::default(), _lock: lock });
         Ok(Self { lineage, consensus, committed })
     }
 

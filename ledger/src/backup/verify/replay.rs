@@ -11,17 +11,19 @@ use rayon::prelude::*;
 
 use super::files::Files;
 use super::run::Step;
-use crate::chain::{Records, receipt_records, state_records};
+use crate::chain::receipt_records;
 use crate::execute::{CheckError, Executed, Executor, ParentView};
 use crate::reader::{Committed, Head, Reader};
-use crate::store::{File, StoreError, schema};
+use crate::state_file;
+use crate::store::{File, StoreError, View, schema};
 
 /// Blocks between two words about the progress.
 const BLOCKS_AT_ONCE: u64 = 256;
 /// Blocks above the state file that are executed on each other, in memory. After a crash there are at most some tens.
 const MOST_LAYERS: usize = 1_000;
 
-/// Executes the blocks again and returns the height reached: the head, unless the state file ends too far below it.
+/// Executes the blocks again and returns the height reached: the head, unless the state file ends too far below it. Blocks
+/// whose parents' states are no longer kept are passed over.
 pub(super) fn check(
     files: &Files,
     registry: Arc<dyn FamilyRegistry>,
@@ -31,7 +33,8 @@ pub(super) fn check(
     let heights = Head::of(&files.committed.block)?.map_or(0, |head| head.height.saturating_add(1));
     let state_head = Head::of(&files.committed.merkle)?;
     let stored = state_head.map_or(0, |head| head.height.saturating_add(1));
-    let mut next = 0;
+    let oldest = state_file::oldest(&files.committed.merkle.read()?)?;
+    let mut next = if oldest > 0 { oldest.saturating_add(1) } else { 0 };
     // The parent of the first block above the state file is its head.
     while next < heights.min(stored) {
         let end = heights.min(stored).min(next + BLOCKS_AT_ONCE);
@@ -74,8 +77,13 @@ impl Replay<'_> {
             differs => self.damaged(height, format!("executed again: {differs}")),
         })?;
         let Committed { receipts, merkle, .. } = &**self.committed;
-        compare(receipts, height, &receipt_records(&executed))?;
-        compare(merkle, height, &state_records(&executed))?;
+        if let Some(view) = reaching(receipts, height)? {
+            receipt_records(&executed).iter().try_for_each(|(key, value)| compare(&view, key, value))?;
+        }
+        if let Some(view) = reaching(merkle, height)? {
+            let (changes, tree) = (executed.changes(), executed.tree());
+            state_file::for_each_record(changes, tree, |key, value| compare(&view, key, value))?;
+        }
         Ok(executed)
     }
 
@@ -90,21 +98,23 @@ impl Replay<'_> {
     }
 }
 
-/// Compares what a block made with what a file holds, if it reaches so far.
-fn compare(file: &File, height: u64, records: &Records) -> Result<(), StoreError> {
-    if Head::of(file)?.is_none_or(|head| head.height < height) {
-        return Ok(());
+/// A view of a file, if it reaches a height.
+fn reaching(file: &File, height: u64) -> Result<Option<View<'_>>, StoreError> {
+    match Head::of(file)? {
+        Some(head) if head.height >= height => file.read().map(Some),
+        _ => Ok(None),
     }
-    let view = file.read()?;
-    for (key, expected) in records {
-        let damaged = |reason| StoreError::damaged(file.name(), data_encoding::HEXLOWER.encode(key), reason);
-        match view.get(key)? {
-            Some(found) if found == expected => {}
-            // A batch that a later block rejected again.
-            Some(found) if schema::is_rejection(file.name(), key) && found.get(..8) > expected.get(..8) => {}
-            Some(_) => return Err(damaged("execution gives another value")),
-            None => return Err(damaged("missing, but execution gives it")),
-        }
+}
+
+/// Compares a record that a block made with what a file holds.
+fn compare(view: &View<'_>, key: &[u8], expected: &[u8]) -> Result<(), StoreError> {
+    let file = view.file_name();
+    let damaged = |reason| StoreError::damaged(file, data_encoding::HEXLOWER.encode(key), reason);
+    match view.get(key)? {
+        Some(found) if found == expected => Ok(()),
+        // A batch that a later block rejected again.
+        Some(found) if schema::is_rejection(file, key) && found.get(..8) > expected.get(..8) => Ok(()),
+        Some(_) => Err(damaged("execution gives another value")),
+        None => Err(damaged("missing, but execution gives it")),
     }
-    Ok(())
 }

@@ -62,6 +62,8 @@ pub struct Summary {
     pub receipts_height: Option<u64>,
     /// The same of the state file.
     pub state_height: Option<u64>,
+    /// The oldest height whose state is kept; above 0, blocks up to it are not executed again.
+    pub state_oldest: u64,
     /// The highest block that was executed again: the head, unless the state file ends far below it, or `None`.
     pub executed_height: Option<u64>,
 }
@@ -114,6 +116,7 @@ fn check_chain(
         finalized_ahead: 0,
         receipts_height: receipts.head().map(|head| head.height),
         state_height: state.head().map(|head| head.height),
+        state_oldest: state.oldest(),
         executed_height: None,
     };
     for height in 0..=head.height {

@@ -1,7 +1,8 @@
 //! Histories of blocks beside a plain map, for all tests of the state.
 
 mod damage;
-mod flat;
+mod oracle;
+mod presence;
 mod proof;
 mod tree;
 
@@ -16,7 +17,7 @@ use proptest::sample::select;
 use super::hashing::{self, EMPTY_ROOT};
 use super::key::NodeKey;
 use super::node::Node;
-use super::{JmtTree, StateTree, TreeUpdate, flat as values};
+use super::{TreeUpdate, presence as presences, tree as trees};
 
 type Changes = BTreeMap<Address, Option<Bytes>>;
 type Content = BTreeMap<Address, Bytes>;
@@ -60,7 +61,8 @@ fn any_history() -> impl Strategy<Value = History> {
 #[derive(Clone, Debug, Default)]
 struct History {
     nodes: BTreeMap<Vec<u8>, Bytes>,
-    flat: BTreeMap<Vec<u8>, Bytes>,
+    presence: BTreeMap<Vec<u8>, Bytes>,
+    values: BTreeMap<(u64, Address), Bytes>,
     changes: Vec<Changes>,
     contents: Vec<Content>,
     updates: Vec<TreeUpdate>,
@@ -69,16 +71,21 @@ struct History {
 impl History {
     fn commit(&mut self, changes: &Changes) {
         let version = self.contents.len() as u64;
-        let update = JmtTree.update(&self.nodes, version, changes).unwrap();
-        self.nodes.extend(update.nodes.iter().cloned());
+        let update = trees::update(&self.nodes, version, changes).unwrap();
+        self.nodes.extend(update.records());
+        for (address, is_present) in &update.presence {
+            let key = presences::key(address, version).to_vec();
+            self.presence.insert(key, Bytes::copy_from_slice(&presences::encode(*is_present)));
+        }
         let mut content = self.contents.last().cloned().unwrap_or_default();
         for (address, value) in changes {
-            let record = values::encode(value.as_deref());
-            self.flat.insert(values::key(address, version).to_vec(), record.into());
             match value {
-                Some(value) => content.insert(*address, value.clone()),
-                None => content.remove(address),
-            };
+                Some(value) => {
+                    self.values.insert((version, *address), value.clone());
+                    content.insert(*address, value.clone());
+                }
+                None => _ = content.remove(address),
+            }
         }
         self.changes.push(changes.clone());
         self.contents.push(content);
@@ -118,10 +125,11 @@ fn reachable(nodes: &BTreeMap<Vec<u8>, Bytes>, version: u64) -> BTreeSet<Vec<u8>
     let mut keys = BTreeSet::new();
     let mut open = vec![NodeKey::root(version)];
     while let Some(key) = open.pop() {
-        if let Node::Branch(branch) = Node::decode(&key, &nodes[&key.encode()]).unwrap() {
-            open.extend(branch.iter().map(|(nibble, child)| key.child(child.version, nibble)));
+        if let Node::Branch(branch) = Node::decode(&key, &nodes[&*key.encode()]).unwrap() {
+            let branches = branch.iter().filter(|(_, child)| child.as_leaf().is_none());
+            open.extend(branches.map(|(nibble, child)| key.child(child.version(), nibble)));
         }
-        keys.insert(key.encode());
+        keys.insert(key.encode().to_vec());
     }
     keys
 }

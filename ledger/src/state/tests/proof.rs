@@ -1,43 +1,16 @@
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
-use jmt::storage::{LeafNode, Node as JmtNode, NodeKey as JmtKey, TreeReader};
-use jmt::{JellyfishMerkleTree, KeyHash, OwnedValue, RootHash, Version};
+use jmt::{KeyHash, RootHash};
 use ledger_types::{Address, Hash};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{ADDRESSES, Content, History, any_address, any_history};
+use super::oracle::Oracle;
+use super::{ADDRESSES, History, any_address, any_history};
 use crate::state::hashing;
-use crate::state::jellyfish::{TreeHasher, from_jmt_key, to_jmt};
-use crate::state::node::Node;
-use crate::state::{EMPTY_ROOT, JmtTree, ProofEnd, ProofError, StateProof, StateTree};
+use crate::state::{EMPTY_ROOT, ProofEnd, ProofError, StateProof, tree};
 
 fn prove(history: &History, version: u64, address: &Address) -> StateProof {
-    JmtTree.prove(&history.nodes, version, address).unwrap()
-}
-
-/// The stored nodes as the library's own prover wants them.
-struct Oracle<'a> {
-    nodes: &'a BTreeMap<Vec<u8>, Bytes>,
-    content: &'a Content,
-}
-
-impl TreeReader for Oracle<'_> {
-    fn get_node_option(&self, key: &JmtKey) -> anyhow::Result<Option<JmtNode>> {
-        let key = from_jmt_key(key);
-        self.nodes.get(&key.encode()).map(|bytes| Ok(to_jmt(&Node::decode(&key, bytes)?)?)).transpose()
-    }
-
-    fn get_value_option(&self, _: Version, wanted: KeyHash) -> anyhow::Result<Option<OwnedValue>> {
-        let mut entries = self.content.iter();
-        let found = entries.find(|(address, _)| hashing::key_hash(address).0 == wanted.0);
-        Ok(found.map(|(_, value)| value.to_vec()))
-    }
-
-    fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(JmtKey, LeafNode)>> {
-        Ok(None)
-    }
+    tree::prove(&history.nodes, version, address).unwrap()
 }
 
 /// The library's proof as hashes: an optional leaf of 64 bytes, then typed siblings.
@@ -78,12 +51,13 @@ proptest! {
 
     #[test]
     fn proofs_are_those_of_the_library(history in any_history(), address in any_address()) {
+        let oracle = Oracle::of(&history.changes);
         for (version, content) in history.versions() {
-            let oracle = Oracle { nodes: &history.nodes, content };
-            let tree = JellyfishMerkleTree::<_, TreeHasher>::new(&oracle);
+            let tree = oracle.tree();
             let key = KeyHash(hashing::key_hash(&address).0);
             let (value, proof) = tree.get_with_proof(key, version).unwrap();
             prop_assert_eq!(value.as_deref(), content.get(&address).map(Bytes::as_ref));
+            prop_assert_eq!(oracle.roots[version as usize], history.updates[version as usize].root);
             let root = RootHash(history.updates[version as usize].root.0);
             proof.verify(root, key, value).unwrap();
             let hashes = sibling_hashes(&borsh::to_vec(&proof).unwrap());

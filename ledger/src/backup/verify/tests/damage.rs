@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use ledger_types::family::{ApplyError, Context, FamilyDescription, FamilyRegistry, TransactionFamily};
-use ledger_types::{BlockId, Transaction};
+use ledger_types::{AddressPrefix, BlockId, Transaction};
 
 use super::sample::{FINALIZED, Sample, finalization};
 use crate::backup::verify::files::Files;
 use crate::backup::verify::replay;
 use crate::chain::{Ledger, LedgerError};
-use crate::state::flat;
+use crate::reader::StateQuery;
+use crate::state::presence;
 use crate::store::{ConsensusFile, FileKind, FileLock, StoreError, schema};
 use crate::testing::{NETWORK, address, history, options, put, several};
 
@@ -17,6 +18,12 @@ fn assert_named(sample: &Sample, kind: FileKind, key: &[u8], what: &str) {
     let is_named = error.to_string().starts_with(kind.file_name());
     assert!(is_named || key == schema::HEAD, "{what} of {key:02x?} in {kind:?}: {error}");
     assert!(is_named || matches!(error, LedgerError::Ahead { .. }), "{what}: {error}");
+}
+
+/// What tells tables apart: the tag, and in the state file the kind of a height's record.
+fn table(kind: FileKind, key: &[u8]) -> (u8, Option<u8>) {
+    let is_of_height = kind == FileKind::Merkle && key[0] == schema::STATE_VERSION;
+    (key[0], key.get(9).copied().filter(|_| is_of_height))
 }
 
 #[test]
@@ -50,7 +57,7 @@ fn every_byte_of_every_kind_of_record_counts() {
     for kind in FileKind::ALL {
         let mut records = sample.records(kind);
         records.reverse();
-        records.dedup_by_key(|(key, _)| key[0]);
+        records.dedup_by_key(|(key, _)| table(kind, key));
         for (key, value) in records {
             for at in (0..value.len()).step_by(1 + value.len() / 40) {
                 let mut changed = value.clone();
@@ -69,7 +76,7 @@ fn a_record_that_nothing_makes_is_left_over() {
     let sample = Sample::new();
     for kind in FileKind::ALL {
         let mut records = sample.records(kind);
-        records.dedup_by_key(|(key, _)| key[0]);
+        records.dedup_by_key(|(key, _)| table(kind, key));
         for (key, value) in records {
             // What `mdb_load` into a file that is not empty leaves: a record of the right form, of another past.
             let mut stray = key.clone();
@@ -108,7 +115,7 @@ fn a_whole_tree_of_another_state_does_not_fit() {
     let (sample, mut history) = (Sample::new(), history());
     history[0][0] = several(&[(1, b"x"), (2, b"b")]);
     for (key, value) in Sample::of(&history).records(FileKind::Merkle) {
-        if key[0] == schema::STATE_NODE {
+        if key[0] == schema::STATE_VERSION && key[9] == schema::VERSION_NODE {
             sample.write(FileKind::Merkle, &key, Some(&value));
         }
     }
@@ -124,15 +131,13 @@ fn values_above_the_receipts_are_measured_by_the_tree() {
     let (sample, short) = (Sample::new(), Sample::of_heights(3));
     std::fs::copy(short.path(FileKind::Receipts), sample.path(FileKind::Receipts)).unwrap();
     // Set in block 4, and never again.
-    let key = schema::state_value(&flat::key(&address(17), 4));
-    for (value, reason) in [
-        (Some(&b"\x01E"[..]), "not in the state tree of height 5"),
-        (Some(b"\x00"), "it has 5 leaves for 4 values"),
-        (None, "it has 5 leaves for 4 values"),
-    ] {
+    let key = schema::state_value(4, &address(17));
+    for value in [Some(&b"E"[..]), Some(b""), None] {
         sample.write(FileKind::Merkle, &key, value);
         let message = sample.verify().unwrap_err().to_string();
-        assert!(message.starts_with("merkle-01.lmdb") && message.ends_with(reason), "{message}");
+        let expected =
+            "merkle-01.lmdb: record values of height 4 is damaged: not those that the state tree got";
+        assert_eq!(message, expected);
     }
 }
 
@@ -195,7 +200,7 @@ fn families_that_give_something_else_are_found_by_execution() {
 #[test]
 fn a_record_that_execution_does_not_give_is_named() {
     let sample = Sample::new();
-    let of_put = |key: &[u8]| key[0] == schema::STATE_VALUE && key.ends_with(&(!5u64).to_be_bytes());
+    let of_put = |key: &[u8]| key.starts_with(&schema::state_values(5));
     for (kind, is_wanted) in
         [(FileKind::Receipts, (|key: &[u8]| key[0] == 2) as fn(&[u8]) -> bool), (FileKind::Merkle, of_put)]
     {
@@ -217,7 +222,7 @@ fn a_record_that_execution_does_not_give_is_named() {
 
 #[test]
 fn a_value_that_is_not_in_the_tree_is_not_served() {
-    let (sample, set) = (Sample::new(), schema::state_value(&flat::key(&address(1), 4)));
+    let (sample, set) = (Sample::new(), schema::state_value(4, &address(1)));
     let read = |number, height| {
         let ledger = Ledger::open(&options(&sample.directory())).unwrap();
         ledger.reader().proven_state(&address(number), height).map_err(|error| error.to_string())
@@ -225,15 +230,36 @@ fn a_value_that_is_not_in_the_tree_is_not_served() {
     let (old, new) = (Ok(Some(b"a"[..].into())), Ok(Some(b"a2"[..].into())));
     assert_eq!((read(1, 3), read(1, 4), read(1, 5)), (old.clone(), new.clone(), new));
     assert_eq!((read(2, 4), read(77, 5), read(1, 0)), (Ok(None), Ok(None), Ok(None)));
-    for value in [Some(&b"\x01a"[..]), Some(b"\x00"), None] {
+    for (value, reason) in [
+        (Some(&b"a"[..]), "not the value in the state tree"),
+        (Some(b""), "not the value in"),
+        (None, "missing"),
+    ] {
         sample.write(FileKind::Merkle, &set, value);
         for height in [4, 5] {
             let error = read(1, height).unwrap_err();
             assert!(error.starts_with("merkle-01.lmdb: record value at "), "{error}");
-            assert!(error.ends_with(&format!("not in the state tree of height {height}")), "{error}");
+            assert!(error.contains(reason), "{error}");
         }
         assert_eq!(read(1, 3), old);
     }
-    sample.write(FileKind::Merkle, &schema::state_value(&flat::key(&address(77), 5)), Some(b"\x01made up"));
-    assert!(read(77, 5).is_err());
+    // What is in no tree is not there, whatever the file has under its key.
+    sample.write(FileKind::Merkle, &schema::state_value(5, &address(77)), Some(b"made up"));
+    assert_eq!(read(77, 5), Ok(None));
+}
+
+#[test]
+fn an_address_that_is_not_in_the_tree_is_not_listed() {
+    let sample = Sample::new();
+    let list = || {
+        let ledger = Ledger::open(&options(&sample.directory())).unwrap();
+        let prefix = AddressPrefix::ALL;
+        let query = StateQuery { prefix, height: 5, start: None, reverse: false, limit: 9 };
+        ledger.reader().state_range(&query).map(|values| values.len())
+    };
+    assert_eq!(list().unwrap(), 5);
+    let key = schema::state_presence(&presence::key(&address(77), 5));
+    sample.write(FileKind::Merkle, &key, Some(&presence::encode(true)));
+    let error = list().unwrap_err().to_string();
+    assert!(error.contains("the state tree of height 5 has no value for it"), "{error}");
 }

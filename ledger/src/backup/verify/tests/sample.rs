@@ -68,7 +68,7 @@ impl Sample {
         match value {
             Some(value) if kind == FileKind::Consensus => writer.put_stored(key, value).unwrap(),
             Some(value) => writer.put(key, value).unwrap(),
-            None => writer.delete(key).unwrap(),
+            None => _ = writer.delete(key).unwrap(),
         }
         writer.commit().unwrap();
     }

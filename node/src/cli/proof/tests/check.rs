@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use ledger::roots;
-use ledger::state::{JmtTree, StateProof, StateTree as _};
+use ledger::state::{StateProof, tree};
 use ledger_types::hash::sha256;
 use ledger_types::{Address, Hash};
 use proptest::prelude::*;
@@ -27,9 +27,9 @@ fn any_content() -> impl Strategy<Value = Content> {
 /// The tree's root, and its proof for an address.
 fn prove(content: &Content, address: &Address) -> (Hash, Vec<u8>) {
     let changes = content.iter().map(|(address, value)| (*address, Some(value.clone()))).collect();
-    let update = JmtTree.update(&BTreeMap::<Vec<u8>, Bytes>::new(), 0, &changes).unwrap();
-    let nodes: BTreeMap<Vec<u8>, Bytes> = update.nodes.iter().cloned().collect();
-    (update.root, JmtTree.prove(&nodes, 0, address).unwrap().encode())
+    let update = tree::update(&BTreeMap::<Vec<u8>, Bytes>::new(), 0, &changes).unwrap();
+    let nodes: BTreeMap<Vec<u8>, Bytes> = update.records().collect();
+    (update.root, tree::prove(&nodes, 0, address).unwrap().encode())
 }
 
 proptest! {

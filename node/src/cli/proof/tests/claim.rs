@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use ledger::roots;
-use ledger::state::{JmtTree, StateTree as _};
+use ledger::state::tree;
 use ledger_types::certificate::{Candidate, Certified};
 use ledger_types::receipt::Receipt;
 use ledger_types::{Address, BlockHeader, BlockId, TransactionId};
@@ -32,9 +32,9 @@ fn refusal(answer: &Value) -> String {
 fn state_answer(address: Address) -> Value {
     let value = Bytes::from_static(b"value");
     let changes = BTreeMap::from([(Address([1; 35]), Some(value.clone()))]);
-    let update = JmtTree.update(&BTreeMap::<Vec<u8>, Bytes>::new(), 0, &changes).unwrap();
-    let nodes: BTreeMap<Vec<u8>, Bytes> = update.nodes.iter().cloned().collect();
-    let proof = JmtTree.prove(&nodes, 0, &address).unwrap().encode();
+    let update = tree::update(&BTreeMap::<Vec<u8>, Bytes>::new(), 0, &changes).unwrap();
+    let nodes: BTreeMap<Vec<u8>, Bytes> = update.records().collect();
+    let proof = tree::prove(&nodes, 0, &address).unwrap().encode();
     let header = BlockHeader { state_root: update.root, ..header(3, BlockId([2; 64])) };
     let value = if address.0[0] == 1 { base64(&value) } else { Value::Null };
     json!({"address": address.to_string(), "block": block(&header), "proof": base64(&proof), "value": value})

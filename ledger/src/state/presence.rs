@@ -1,8 +1,8 @@
-//! The flat values: every value that an address ever had, newest first, so that reads at any kept height and
-//! scans in address order need no tree.
+//! Presence: which addresses have a value from which version on, newest first, so that scans in address order need no
+//! tree. What the value is, the tree tells; so an update of a value that is there writes nothing here.
 //!
-//! Key: `address (35) || bitwise-not version (8, big-endian)`. Value: `0` for a delete, `1 || value` for a set.
-//! A record says what holds from its version on, until the address's next record.
+//! Key: `address (35) || bitwise-not version (8, big-endian)`. Record: `1` when the address has a value from this version
+//! on, `0` when it has none, until the address's next record.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -19,8 +19,8 @@ pub const KEY_BYTES: usize = Address::LEN + 8;
 /// A stored key and record, as a cursor finds them.
 pub type Found<'a> = Option<(&'a [u8], &'a [u8])>;
 
-/// Ordered access to flat records, in memcmp order of their keys.
-pub trait FlatCursor {
+/// Ordered access to presence records, in memcmp order of their keys.
+pub trait PresenceCursor {
     /// The first record whose key is `key` or above.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ pub trait FlatCursor {
     fn before(&self, key: &[u8]) -> Result<Found<'_>, StateError>;
 }
 
-impl FlatCursor for BTreeMap<Vec<u8>, Bytes> {
+impl PresenceCursor for BTreeMap<Vec<u8>, Bytes> {
     fn at_or_after(&self, key: &[u8]) -> Result<Found<'_>, StateError> {
         let mut rest = self.range::<[u8], _>((Bound::Included(key), Bound::Unbounded));
         Ok(rest.next().map(|(key, record)| (key.as_slice(), record.as_ref())))
@@ -58,7 +58,7 @@ pub fn key(address: &Address, version: u64) -> [u8; KEY_BYTES] {
 /// Reads a stored key: the address and the version.
 ///
 /// # Errors
-/// [`StateError::DamagedValue`] when it has another length.
+/// [`StateError::DamagedPresence`] when it has another length.
 pub fn parse_key(key: &[u8]) -> Result<(Address, u64), StateError> {
     let parts = key.split_first_chunk().and_then(|(front, back)| Some((front, back.try_into().ok()?)));
     let (address, version): (&[u8; Address::LEN], [u8; 8]) =
@@ -66,51 +66,44 @@ pub fn parse_key(key: &[u8]) -> Result<(Address, u64), StateError> {
     Ok((Address(*address), !u64::from_be_bytes(version)))
 }
 
-/// The record of a set (`Some`) or a delete (`None`).
-pub fn encode(value: Option<&[u8]>) -> Vec<u8> {
-    match value {
-        None => vec![0],
-        Some(value) => [&[1], value].concat(),
-    }
+/// The record of an address that has a value, or has none.
+pub fn encode(is_present: bool) -> [u8; 1] {
+    [u8::from(is_present)]
 }
 
-/// Reads the record under a stored key: the value set, or `None` for a delete.
+/// Reads the record under a stored key: whether the address has a value.
 ///
 /// # Errors
-/// [`StateError::DamagedValue`] when no encoder wrote it.
-pub fn decode<'a>(key: &[u8], record: &'a [u8]) -> Result<Option<&'a [u8]>, StateError> {
+/// [`StateError::DamagedPresence`] when no encoder wrote it.
+pub fn decode(key: &[u8], record: &[u8]) -> Result<bool, StateError> {
     match record {
-        [0] => Ok(None),
-        [1, value @ ..] => Ok(Some(value)),
-        _ => Err(damaged(key, "unknown tag or length")),
+        [0] => Ok(false),
+        [1] => Ok(true),
+        _ => Err(damaged(key, "neither present nor absent")),
     }
 }
 
-/// The value of an address at a version; `None` when it has none then.
+/// Whether an address has a value at a version.
 ///
 /// # Errors
 /// When the store cannot be read or a record is damaged.
-pub fn value_at(
-    cursor: &dyn FlatCursor,
-    address: &Address,
-    version: u64,
-) -> Result<Option<Bytes>, StateError> {
-    let Some((found, record)) = cursor.at_or_after(&key(address, version))? else { return Ok(None) };
+pub fn is_present(cursor: &dyn PresenceCursor, address: &Address, version: u64) -> Result<bool, StateError> {
+    let Some((found, record)) = cursor.at_or_after(&key(address, version))? else { return Ok(false) };
     if parse_key(found)?.0 != *address {
-        return Ok(None);
+        return Ok(false);
     }
-    Ok(decode(found, record)?.map(Bytes::copy_from_slice))
+    decode(found, record)
 }
 
 /// The stored keys of an address's records that no version from `oldest_kept` on needs, newest first: all that
-/// are older than the one in force at `oldest_kept`, and that one too when it is a delete.
+/// are older than the one in force at `oldest_kept`, and that one too when it says that there is no value.
 ///
-/// An address needs this look only after a version that changed it becomes the oldest kept one or older.
+/// An address needs this look only after a version that changed its presence becomes the oldest kept one or older.
 ///
 /// # Errors
 /// When the store cannot be read or a record is damaged.
 pub fn superseded(
-    cursor: &dyn FlatCursor,
+    cursor: &dyn PresenceCursor,
     address: &Address,
     oldest_kept: u64,
 ) -> Result<Vec<[u8; KEY_BYTES]>, StateError> {
@@ -126,7 +119,7 @@ pub fn superseded(
         if version > asked {
             return Err(damaged(found, "the store does not go on behind it"));
         }
-        let deleted = decode(found, record)?.is_none();
+        let deleted = !decode(found, record)?;
         if !in_force || deleted {
             keys.push(key(address, version));
         }
@@ -138,5 +131,5 @@ pub fn superseded(
 
 pub(super) fn damaged(key: &[u8], reason: &'static str) -> StateError {
     let shown = &key[..key.len().min(KEY_BYTES)];
-    StateError::DamagedValue { key: shown.iter().map(|byte| format!("{byte:02x}")).collect(), reason }
+    StateError::DamagedPresence { key: shown.iter().map(|byte| format!("{byte:02x}")).collect(), reason }
 }

@@ -1,0 +1,61 @@
+//! The top of the newest committed tree, kept in memory: nearly every update changes most of it. What is in it was written
+//! by this process, or read and checked, and is neither read nor checked again.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::branch::Branch;
+use super::key::NodeKey;
+use super::update::TreeUpdate;
+
+/// Levels of nodes from the root down that are kept: at most 4,369 nodes, some 10 MB, whatever addresses clients choose.
+const LEVELS: usize = 4;
+const NODES: usize = (16usize.pow(LEVELS as u32) - 1) / 15;
+
+/// Whether a node stands so near to the root that it is kept.
+pub(super) fn holds(key: &NodeKey) -> bool {
+    key.depth() < LEVELS
+}
+
+/// The kept nodes, each with the version that wrote it, by their place.
+pub struct Top(RwLock<Vec<Option<(u64, Arc<Branch>)>>>);
+
+impl Default for Top {
+    fn default() -> Self {
+        Self(RwLock::new(vec![None; NODES]))
+    }
+}
+
+impl Top {
+    /// A node of committed state, if it is the newest one of its place.
+    pub(crate) fn get(&self, key: &NodeKey) -> Option<Arc<Branch>> {
+        let place = place(key)?;
+        let nodes = self.0.read();
+        let (version, branch) = nodes[place].as_ref()?;
+        (*version == key.version()).then(|| branch.clone())
+    }
+
+    /// Takes a node of committed state, unless its place has a newer one.
+    pub(crate) fn put(&self, key: &NodeKey, branch: &Arc<Branch>) {
+        put(&mut self.0.write(), key, branch);
+    }
+
+    /// Takes what a committed update wrote.
+    pub fn commit(&self, update: &TreeUpdate) {
+        let mut nodes = self.0.write();
+        update.top().iter().for_each(|(key, branch)| put(&mut nodes, key, branch));
+    }
+}
+
+fn put(nodes: &mut [Option<(u64, Arc<Branch>)>], key: &NodeKey, branch: &Arc<Branch>) {
+    let Some(place) = place(key) else { return };
+    if nodes[place].as_ref().is_none_or(|(version, _)| *version < key.version()) {
+        nodes[place] = Some((key.version(), branch.clone()));
+    }
+}
+
+/// A place's number: level by level, in the order of paths.
+fn place(key: &NodeKey) -> Option<usize> {
+    holds(key).then(|| key.nibbles().fold(0, |above, nibble| 16 * above + usize::from(nibble) + 1))
+}

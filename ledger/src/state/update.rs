@@ -1,0 +1,271 @@
+//! One update of the tree: every node on the way to a change is read once, changed once and hashed once, however many
+//! changes meet in it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ledger_types::{Address, Hash};
+
+use super::branch::{Branch, Child, Children, Leaf};
+use super::error::StateError;
+use super::hashing;
+use super::key::NodeKey;
+use super::node::Node;
+use super::source::{NodeSource, load_branch, load_root};
+use super::top;
+
+/// What a block adds to the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeUpdate {
+    /// The version written: the block's height.
+    pub version: u64,
+    /// The state root after the block.
+    pub root: Hash,
+    /// Keys of the nodes written, all of this version, ascending, and where their records stand. Never empty: the root
+    /// node is there.
+    nodes: Vec<(NodeKey, Range<usize>)>,
+    /// The records, one after the other.
+    records: Vec<u8>,
+    /// The written branches near the root, as they are: the next update needs them all.
+    top: Vec<(NodeKey, Arc<Branch>)>,
+    /// Keys of nodes that version `version - 1` reaches and `version` does not, ascending.
+    ///
+    /// When `k` is the oldest version kept, the stale nodes of all versions `1..=k` may be deleted, and then
+    /// exactly the nodes that versions `k` and above reach are left ([`super::tree::oldest_kept`]).
+    pub stale: Vec<NodeKey>,
+    /// Values that version `version - 1` has and `version` does not: the version that set each, and its address;
+    /// ascending.
+    pub stale_values: Vec<(u64, Address)>,
+    /// Addresses that got a value and had none (`true`), and that lost theirs.
+    pub presence: Vec<(Address, bool)>,
+}
+
+impl TreeUpdate {
+    /// Keys and records of the nodes written, ascending by key.
+    pub fn nodes(&self) -> impl Iterator<Item = (&NodeKey, &[u8])> {
+        self.nodes.iter().map(|(key, place)| (key, &self.records[place.clone()]))
+    }
+
+    /// The same, owned and with the keys as they are stored: a map of them is a [`NodeSource`].
+    pub fn records(&self) -> impl Iterator<Item = (Vec<u8>, Bytes)> {
+        self.nodes().map(|(key, record)| (key.encode().to_vec(), Bytes::copy_from_slice(record)))
+    }
+
+    /// The record of a node, if this update writes it.
+    pub fn record(&self, key: &NodeKey) -> Option<&[u8]> {
+        let at = self.nodes.binary_search_by_key(key, |(key, _)| *key).ok()?;
+        Some(&self.records[self.nodes[at].1.clone()])
+    }
+
+    /// The written branches near the root.
+    pub(crate) fn top(&self) -> &[(NodeKey, Arc<Branch>)] {
+        &self.top
+    }
+
+    pub(super) fn top_node(&self, key: &NodeKey) -> Option<&Arc<Branch>> {
+        let at = self.top.binary_search_by_key(key, |(key, _)| *key).ok()?;
+        Some(&self.top[at].1)
+    }
+}
+
+/// A change with its place in the tree.
+struct Change<'a> {
+    key_hash: Hash,
+    address: &'a Address,
+    value_hash: Option<Hash>,
+}
+
+/// An update in the making.
+pub(super) struct Update<'a> {
+    source: &'a dyn NodeSource,
+    made: TreeUpdate,
+}
+
+impl Update<'_> {
+    pub(super) fn run(
+        source: &dyn NodeSource,
+        version: u64,
+        changes: &BTreeMap<Address, Option<Bytes>>,
+    ) -> Result<TreeUpdate, StateError> {
+        let mut changes: Vec<_> = changes
+            .iter()
+            .map(|(address, value)| Change {
+                key_hash: hashing::key_hash(address),
+                address,
+                value_hash: value.as_ref().map(|value| hashing::value_hash(value)),
+            })
+            .collect();
+        changes.sort_unstable_by_key(|change| change.key_hash);
+        let made = TreeUpdate {
+            version,
+            root: Hash::ZERO,
+            nodes: Vec::with_capacity(3 * changes.len() + 1),
+            records: Vec::with_capacity(1_400 * changes.len()),
+            top: Vec::new(),
+            stale: Vec::with_capacity(3 * changes.len() + 1),
+            stale_values: Vec::new(),
+            presence: Vec::new(),
+        };
+        let mut update = Update { source, made };
+        update.root(&changes)?;
+        let mut made = update.made;
+        made.nodes.sort_unstable_by_key(|(key, _)| *key);
+        made.top.sort_unstable_by_key(|(key, _)| *key);
+        made.stale.sort_unstable();
+        made.stale_values.sort_unstable();
+        made.presence.sort_unstable();
+        Ok(made)
+    }
+
+    fn root(&mut self, changes: &[Change<'_>]) -> Result<(), StateError> {
+        let version = self.made.version;
+        let old = match version.checked_sub(1) {
+            None => Node::Empty,
+            Some(parent) => {
+                self.made.stale.push(NodeKey::root(parent));
+                load_root(self.source, parent)?
+            }
+        };
+        let node = match old {
+            Node::Empty => self.leaves(0, None, changes),
+            Node::Leaf(leaf) => self.leaves(0, Some(leaf), changes),
+            Node::Branch(branch) => settled(self.below(0, branch, changes)?.0),
+        };
+        self.made.root = node.hash();
+        self.write(NodeKey::root(version), &node);
+        Ok(())
+    }
+
+    /// What stands at a place after its changes, of which there are some.
+    fn place(
+        &mut self,
+        depth: usize,
+        old: Option<Child>,
+        changes: &[Change<'_>],
+    ) -> Result<Option<Child>, StateError> {
+        let way = &changes[0].key_hash;
+        let node = match old {
+            None => self.leaves(depth, None, changes),
+            Some(Child::Leaf(leaf, _)) => self.leaves(depth, Some(leaf), changes),
+            Some(Child::Branch(version, hash)) => {
+                let key = NodeKey::on_way(version, way, depth);
+                let branch = load_branch(self.source, &key, &hash)?;
+                let (branch, has_changed) = self.below(depth, branch, changes)?;
+                if !has_changed {
+                    return Ok(old);
+                }
+                self.made.stale.push(key);
+                settled(branch)
+            }
+        };
+        Ok(self.attach(depth, way, node))
+    }
+
+    /// A branch after the changes below it, and whether it is another one.
+    fn below(
+        &mut self,
+        depth: usize,
+        mut branch: Arc<Branch>,
+        changes: &[Change<'_>],
+    ) -> Result<(Arc<Branch>, bool), StateError> {
+        let mut changed = 0;
+        let nibble = |change: &Change<'_>| hashing::nibble(&change.key_hash, depth);
+        for group in changes.chunk_by(|a, b| nibble(a) == nibble(b)) {
+            let nibble = nibble(&group[0]);
+            let old = branch.child(nibble).copied();
+            let new = self.place(depth + 1, old, group)?;
+            if new != old {
+                // A branch that nobody else holds changes where it is.
+                Arc::make_mut(&mut branch).set(nibble, new);
+                changed |= 1 << nibble;
+            }
+        }
+        if changed != 0 {
+            Arc::make_mut(&mut branch).hash_ranges(changed);
+        }
+        Ok((branch, changed != 0))
+    }
+
+    /// The subtree at a place where a leaf or nothing was.
+    fn leaves(&mut self, depth: usize, old: Option<Leaf>, changes: &[Change<'_>]) -> Node {
+        let mut leaves = Vec::with_capacity(changes.len() + 1);
+        let mut untouched = old;
+        for change in changes {
+            let replaced = old.filter(|old| old.key_hash == change.key_hash);
+            if let Some(replaced) = replaced {
+                self.made.stale_values.push((replaced.version, *change.address));
+                untouched = None;
+            }
+            if replaced.is_some() != change.value_hash.is_some() {
+                self.made.presence.push((*change.address, change.value_hash.is_some()));
+            }
+            leaves.extend(change.value_hash.map(|value_hash| Leaf {
+                version: self.made.version,
+                key_hash: change.key_hash,
+                value_hash,
+            }));
+        }
+        if let Some(untouched) = untouched {
+            let at = leaves.partition_point(|leaf| leaf.key_hash < untouched.key_hash);
+            leaves.insert(at, untouched);
+        }
+        self.grow(depth, &leaves)
+    }
+
+    /// A new subtree of leaves, which ascend.
+    fn grow(&mut self, depth: usize, leaves: &[Leaf]) -> Node {
+        match leaves {
+            [] => Node::Empty,
+            [leaf] => Node::Leaf(*leaf),
+            _ => {
+                let mut children = Children::default();
+                let nibble = |leaf: &Leaf| hashing::nibble(&leaf.key_hash, depth);
+                for group in leaves.chunk_by(|a, b| nibble(a) == nibble(b)) {
+                    let node = self.grow(depth + 1, group);
+                    let place = usize::from(nibble(&group[0]));
+                    children[place] = self.attach(depth + 1, &group[0].key_hash, node);
+                }
+                Node::Branch(Arc::new(Branch::new(children)))
+            }
+        }
+    }
+
+    /// Writes a node below the root, unless it is a leaf, and gives what its parent says of it.
+    fn attach(&mut self, depth: usize, way: &Hash, node: Node) -> Option<Child> {
+        match node {
+            Node::Empty => None,
+            Node::Leaf(leaf) => Some(Child::leaf(leaf)),
+            Node::Branch(ref branch) => {
+                let (version, hash) = (self.made.version, branch.hash());
+                self.write(NodeKey::on_way(version, way, depth), &node);
+                Some(Child::Branch(version, hash))
+            }
+        }
+    }
+
+    fn write(&mut self, key: NodeKey, node: &Node) {
+        let from = self.made.records.len();
+        node.encode(&key, &mut self.made.records);
+        self.made.nodes.push((key, from..self.made.records.len()));
+        if let Node::Branch(branch) = node
+            && top::holds(&key)
+        {
+            self.made.top.push((key, branch.clone()));
+        }
+    }
+}
+
+/// A changed branch, or the single leaf that is left of it, or nothing.
+fn settled(branch: Arc<Branch>) -> Node {
+    let mut left = branch.iter();
+    match (left.next(), left.next()) {
+        (None, _) => Node::Empty,
+        (Some((_, Child::Leaf(leaf, _))), None) => Node::Leaf(*leaf),
+        _ => {
+            drop(left);
+            Node::Branch(branch)
+        }
+    }
+}
