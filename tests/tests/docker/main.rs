@@ -21,7 +21,8 @@ use txfamilies::sign_batch;
 fn is_skipped() -> bool {
     let obstacle = containers::obstacle();
     if let Some(obstacle) = &obstacle {
-        writeln!(std::io::stderr(), "\nSKIPPED, no containers are run: {obstacle}\n").unwrap();
+        let words = format!("\nSKIPPED, no containers are run: {obstacle}\n\n");
+        std::io::stderr().write_all(words.as_bytes()).unwrap();
     }
     obstacle.is_some()
 }
