@@ -18,8 +18,11 @@ pub(super) fn holds(key: &NodeKey) -> bool {
     key.depth() < LEVELS
 }
 
-/// The kept nodes, each with the version that wrote it, by their place.
-pub struct Top(RwLock<Vec<Option<(u64, Arc<Branch>)>>>);
+/// The kept nodes, by their place.
+pub struct Top(RwLock<Vec<Place>>);
+
+/// A node and the version that wrote it, once it is known.
+type Place = Option<(u64, Arc<Branch>)>;
 
 impl Default for Top {
     fn default() -> Self {
@@ -48,7 +51,7 @@ impl Top {
     }
 }
 
-fn put(nodes: &mut [Option<(u64, Arc<Branch>)>], key: &NodeKey, branch: &Arc<Branch>) {
+fn put(nodes: &mut [Place], key: &NodeKey, branch: &Arc<Branch>) {
     let Some(place) = place(key) else { return };
     if nodes[place].as_ref().is_none_or(|(version, _)| *version < key.version()) {
         nodes[place] = Some((key.version(), branch.clone()));

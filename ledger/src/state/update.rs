@@ -160,7 +160,7 @@ impl Update<'_> {
                 settled(branch)
             }
         };
-        Ok(self.attach(depth, way, node))
+        Ok(self.attach(depth, way, &node))
     }
 
     /// A branch after the changes below it, and whether it is another one.
@@ -225,7 +225,7 @@ impl Update<'_> {
                 for group in leaves.chunk_by(|a, b| nibble(a) == nibble(b)) {
                     let node = self.grow(depth + 1, group);
                     let place = usize::from(nibble(&group[0]));
-                    children[place] = self.attach(depth + 1, &group[0].key_hash, node);
+                    children[place] = self.attach(depth + 1, &group[0].key_hash, &node);
                 }
                 Node::Branch(Arc::new(Branch::new(children)))
             }
@@ -233,13 +233,13 @@ impl Update<'_> {
     }
 
     /// Writes a node below the root, unless it is a leaf, and gives what its parent says of it.
-    fn attach(&mut self, depth: usize, way: &Hash, node: Node) -> Option<Child> {
+    fn attach(&mut self, depth: usize, way: &Hash, node: &Node) -> Option<Child> {
         match node {
             Node::Empty => None,
-            Node::Leaf(leaf) => Some(Child::leaf(leaf)),
-            Node::Branch(ref branch) => {
+            Node::Leaf(leaf) => Some(Child::leaf(*leaf)),
+            Node::Branch(branch) => {
                 let (version, hash) = (self.made.version, branch.hash());
-                self.write(NodeKey::on_way(version, way, depth), &node);
+                self.write(NodeKey::on_way(version, way, depth), node);
                 Some(Child::Branch(version, hash))
             }
         }
