@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use tests::client::Outcome;
 use tests::containers::Containers;
 use tests::crowd::Crowd;
 use tests::random::Random;
@@ -87,8 +88,23 @@ impl Scene<'_> {
         cure(self.network);
         let healed = Instant::now();
         away.iter().for_each(|node| self.crowd.avoid(*node, false));
-        self.network.wait_ready(self.network.all());
-        self.network.commit(away.first().copied().unwrap_or_default(), &new_batch(), self.network.all());
+        let node = away.first().copied().unwrap_or_default();
+        let batch = new_batch();
+        // A node that stood still may not know yet that it lost its links.
+        wait("the batch is taken", || {
+            match self.network.client(node).try_submit(std::slice::from_ref(&batch)) {
+                Ok(answer) if answer.status == 202 => Ok(()),
+                answer => Err(format!("{answer:?}")),
+            }
+        });
+        let id = [batch.header_signature];
+        for node in self.network.all() {
+            let client = self.network.client(node);
+            wait("the batch is committed", || match client.try_outcomes(&id, 1) {
+                Ok(outcomes) if outcomes == [Outcome::Committed] => Ok(()),
+                outcomes => Err(format!("{}: {outcomes:?}", self.network.name(node))),
+            });
+        }
         let took = healed.elapsed();
         assert!(took < PROGRESS, "{what}: progress only after {took:?}");
         eprintln!("{what}: progress after {took:?}");
