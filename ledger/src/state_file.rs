@@ -118,6 +118,16 @@ fn unreadable(error: StoreError) -> StateError {
     }
 }
 
+/// Refuses a height whose state is no longer kept, before a part of it is looked for in vain.
+fn require_kept(view: &View<'_>, height: u64) -> Result<(), StoreError> {
+    match oldest(view)? {
+        oldest if height < oldest => {
+            Err(StoreError::NoState { file: view.file_name().to_owned(), height, oldest })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The tree after a block's changes on top of its parent.
 pub(crate) fn update_tree(
     parent: &ParentView,
@@ -126,6 +136,9 @@ pub(crate) fn update_tree(
 ) -> Result<TreeUpdate, StoreError> {
     let committed = parent.reader().committed();
     let view = committed.merkle.read()?;
+    if let Some(base) = parent.base_height() {
+        require_kept(&view, base)?;
+    }
     let stored = StateView::with_top(&view, &committed.top);
     let source = LayeredSource::new(parent.layers().iter().map(|layer| layer.tree()), &stored);
     tree::update(&source, height, changes).map_err(|error| stored.fault(error))

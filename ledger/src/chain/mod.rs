@@ -54,12 +54,12 @@ impl Ledger {
         &self,
         parent: &BlockId,
         slot: &Slot,
-        candidates: impl IntoIterator<Item = Candidate>,
+        candidates: impl IntoIterator<Item = Candidate> + Clone,
         max_transactions: usize,
     ) -> Result<(Arc<Executed>, Vec<BatchId>), LedgerError> {
-        let view = self.view_of(parent)?;
-        let built = self.executor.build(&view, slot, candidates, max_transactions);
-        let Built { executed, deferred } = built.map_err(|error| no_view(parent, error.into()))?;
+        let Built { executed, deferred } = self.on_parent(parent, |view| {
+            Ok(self.executor.build(view, slot, candidates.clone(), max_transactions)?)
+        })?;
         Ok((self.keep(executed), deferred))
     }
 
@@ -72,9 +72,9 @@ impl Ledger {
         header: &BlockHeader,
         entries: &[ProposedEntry],
     ) -> Result<Arc<Executed>, LedgerError> {
-        let view = self.view_of(&header.parent)?;
-        let executed = self.executor.check(&view, header, entries);
-        Ok(self.keep(executed.map_err(|error| no_view(&header.parent, error.into()))?))
+        let executed =
+            self.on_parent(&header.parent, |view| Ok(self.executor.check(view, header, entries)?))?;
+        Ok(self.keep(executed))
     }
 
     /// Executes a stored block (its rejections stand) and keeps it as executed.
@@ -82,9 +82,9 @@ impl Ledger {
     /// # Errors
     /// When the parent is not known here, execution gives another block, or storage fails.
     pub fn replay(&self, block: &ledger_types::Block) -> Result<Arc<Executed>, LedgerError> {
-        let view = self.view_of(&block.header.parent)?;
-        let executed = self.executor.replay(&view, block);
-        Ok(self.keep(executed.map_err(|error| no_view(&block.header.parent, error.into()))?))
+        let executed =
+            self.on_parent(&block.header.parent, |view| Ok(self.executor.replay(view, block)?))?;
+        Ok(self.keep(executed))
     }
 
     /// A block that is executed and not committed.
@@ -108,6 +108,29 @@ impl Ledger {
         executed
     }
 
+    /// Executes on a parent. Meanwhile so many blocks may be committed that the state which this began on is no longer
+    /// kept: then it begins again, on a newer one. A parent that is itself so old is as good as unknown: blocks on it lost
+    /// long ago.
+    pub(crate) fn on_parent<T>(
+        &self,
+        parent: &BlockId,
+        execute: impl Fn(&ParentView) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let mut began_on = None;
+        loop {
+            let view = self.view_of(parent)?;
+            match execute(&view) {
+                Err(LedgerError::Store(StoreError::NoState { .. })) if view.base_height() > began_on => {
+                    began_on = view.base_height();
+                }
+                Err(LedgerError::Store(StoreError::NoState { .. })) => {
+                    return Err(LedgerError::UnknownParent { parent: Box::new(*parent) });
+                }
+                done => return done,
+            }
+        }
+    }
+
     /// The past of a block with this parent.
     fn view_of(&self, parent: &BlockId) -> Result<ParentView, LedgerError> {
         let reader = self.reader();
@@ -125,16 +148,6 @@ impl Ledger {
             layers.push(layer.clone());
             next = layer.header().parent;
         }
-    }
-}
-
-/// A parent whose state is no longer kept is as good as unknown: blocks on it lost long ago.
-fn no_view(parent: &BlockId, error: LedgerError) -> LedgerError {
-    match error {
-        LedgerError::Store(StoreError::NoState { .. }) => {
-            LedgerError::UnknownParent { parent: Box::new(*parent) }
-        }
-        other => other,
     }
 }
 

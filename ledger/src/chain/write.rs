@@ -10,6 +10,10 @@ use crate::reader::{BatchPlace, Head, TransactionPlace};
 use crate::state_file;
 use crate::store::{File, StoreError, Writer, schema};
 
+/// Blocks written in one transaction of each file. A power loss takes the last transaction of a file at most, and what is
+/// executed again then needs states that are kept: fewer than the 64 that always are.
+const BLOCKS_PER_WRITE: usize = 32;
+
 /// Keys and values.
 pub(crate) type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -26,9 +30,11 @@ impl Ledger {
         if first.header().height != head.height + 1 || first.header().parent != head.id {
             return Err(LedgerError::NotNext { height: first.header().height, head: head.height });
         }
-        self.write(blocks)?;
+        for group in blocks.chunks(BLOCKS_PER_WRITE) {
+            self.write(group)?;
+            *self.committed.head.write() = group.last().map(|last| head_of(last));
+        }
         let committed = last.header().height;
-        *self.committed.head.write() = Some(head_of(last));
         self.executed.lock().retain(|_, executed| executed.header().height > committed);
         Ok(())
     }
@@ -53,9 +59,15 @@ impl Ledger {
 
     /// Writes what can be computed from the blocks.
     pub(super) fn write_derived(&self, blocks: &[Arc<Executed>]) -> Result<(), LedgerError> {
-        let receipts = blocks.iter().flat_map(|executed| receipt_records(executed)).collect();
-        put_all(&self.committed.receipts, receipts, blocks)?;
-        self.write_state(blocks)
+        let missing = above_head(&self.committed.receipts, blocks)?;
+        if !missing.is_empty() {
+            let records = missing.iter().flat_map(|executed| receipt_records(executed)).collect();
+            put_all(&self.committed.receipts, records, missing)?;
+        }
+        match above_head(&self.committed.merkle, blocks)? {
+            [] => Ok(()),
+            missing => self.write_state(missing),
+        }
     }
 
     /// Writes the state after the blocks, takes away the versions that are no longer kept, and remembers the top of the tree.
@@ -72,6 +84,14 @@ impl Ledger {
         blocks.iter().for_each(|executed| self.committed.top.commit(executed.tree()));
         Ok(())
     }
+}
+
+/// The blocks that a file does not hold yet. Of two files one may be behind after a power loss, and the other must not take
+/// a block twice: with it the steps of pruning would be, too.
+fn above_head<'a>(file: &File, blocks: &'a [Arc<Executed>]) -> Result<&'a [Arc<Executed>], StoreError> {
+    let head = Head::of(file)?.map(|head| head.height);
+    let held = blocks.partition_point(|executed| Some(executed.header().height) <= head);
+    Ok(&blocks[held..])
 }
 
 fn head_of(executed: &Executed) -> Head {

@@ -34,6 +34,11 @@ impl ParentView {
         }
     }
 
+    /// The height of the committed state below the layers; `None` before genesis.
+    pub(crate) fn base_height(&self) -> Option<u64> {
+        self.base_height
+    }
+
     pub(crate) fn layers(&self) -> &[Arc<Executed>] {
         &self.layers
     }

@@ -47,6 +47,8 @@ impl Top {
     /// Takes what a committed update wrote.
     pub fn commit(&self, update: &TreeUpdate) {
         let mut nodes = self.0.write();
+        // A root that is a leaf, or nothing, is not kept, and nobody must find the branch before it for the newest.
+        nodes[0] = None;
         update.top().iter().for_each(|(key, branch)| put(&mut nodes, key, branch));
     }
 }

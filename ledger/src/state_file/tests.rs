@@ -9,7 +9,9 @@ use tempfile::TempDir;
 
 use crate::backup::{FileDigest, Rollbacks, Summary, VerifyOptions, Votes, digest, verify};
 use crate::chain::LedgerError;
+use crate::execute::ParentView;
 use crate::reader::StateQuery;
+use crate::state_file::update_tree;
 use crate::store::{Durability, File, FileKind, FileOptions, StoreError};
 use crate::testing::{NETWORK, address, batch_with_nonce, commit, keep_versions, options};
 use crate::{GenesisBlock, Ledger, OpenOptions};
@@ -180,6 +182,47 @@ fn receipts_that_are_behind_are_made_again_while_the_state_is_there() {
         }
         assert_eq!(chain.digest(), expected);
         chain.verify().unwrap();
+    }
+}
+
+#[test]
+fn a_state_that_is_ahead_is_not_pruned_twice_for_a_block() {
+    // The setting comes late, so that at each height there is more to prune than one block may.
+    let (chain, short) = (Chain::new(90, (80, 64)), Chain::new(85, (80, 64)));
+    let expected = chain.digest();
+    let receipts = |folder: &TempDir| folder.path().join(FileKind::Receipts.file_name());
+    std::fs::copy(receipts(&short.folder), receipts(&chain.folder)).unwrap();
+    drop(chain.open());
+    assert_eq!(chain.digest(), expected);
+    chain.verify().unwrap();
+}
+
+#[test]
+fn a_block_is_executed_although_the_state_it_began_on_goes_meanwhile() {
+    let chain = Chain::new(160, (1, 64));
+    type Read = fn(&ParentView) -> Result<(), StoreError>;
+    let reads: [Read; 2] = [
+        |view| (0..17).try_for_each(|number| view.state(&address(number)).map(drop)),
+        |view| update_tree(view, 161, &BTreeMap::from([(address(3), None)])).map(drop),
+    ];
+    for read in reads {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&options(folder.path())).unwrap();
+        let executed: Vec<Arc<_>> = chain.blocks.iter().map(|block| ledger.replay(block).unwrap()).collect();
+        let begun_on = std::cell::RefCell::new(Vec::new());
+        let execute = |view: &ParentView| {
+            begun_on.borrow_mut().push(view.base_height());
+            // The committer catches up while this is executed.
+            if ledger.head().height == 0 {
+                ledger.commit(&executed)?;
+            }
+            Ok(read(view)?)
+        };
+        ledger.on_parent(&chain.blocks[159].id(), execute).unwrap();
+        assert_eq!(*begun_on.borrow(), [Some(0), Some(160)]);
+        let old = chain.blocks[9].id();
+        let unknown = ledger.on_parent(&old, |view| Ok(read(view)?)).unwrap_err();
+        assert!(matches!(unknown, LedgerError::UnknownParent { parent } if *parent == old));
     }
 }
 
