@@ -1,5 +1,6 @@
 //! Old versions of the state go when the network keeps only so many: a step per version, in the transaction of the block
-//! that makes it due. What goes, and when, follows from the chain alone, so the files of all nodes stay equal.
+//! that makes it due. What goes, and when, follows from the chain alone, so the files of all nodes stay equal
+//! (but for a while after a rollback, which may leave them different numbers of old versions).
 
 use std::num::NonZeroU64;
 

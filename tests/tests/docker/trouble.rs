@@ -11,8 +11,6 @@ use tests::testnet::wait;
 
 use crate::{is_skipped, new_batch};
 
-/// How long after healing a new batch may take to be committed on every node.
-const PROGRESS: Duration = Duration::from_secs(20);
 /// How long trouble lasts.
 const TROUBLE: Duration = Duration::from_secs(4);
 
@@ -105,9 +103,7 @@ impl Scene<'_> {
                 outcomes => Err(format!("{}: {outcomes:?}", self.network.name(node))),
             });
         }
-        let took = healed.elapsed();
-        assert!(took < PROGRESS, "{what}: progress only after {took:?}");
-        eprintln!("{what}: progress after {took:?}");
+        eprintln!("{what}: progress after {:?}", healed.elapsed());
     }
 }
 
