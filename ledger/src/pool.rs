@@ -476,14 +476,14 @@ mod tests {
         let bad = put(2, b"refuse");
         pool.admit(vec![bad.clone()], Source::Client, &ledger.reader(), 0).unwrap();
         let stale = pool.candidates(10);
-        let first = build_of(&ledger, stale.clone());
+        let first = build_of(&ledger, &stale);
         assert_eq!(first.block().rejections().count(), 1);
         // On top of it, whether it is committed already or not, the same arrival is not decided again.
-        assert_eq!(build_on(&ledger, &first, stale.clone()).block().entries.len(), 0);
+        assert_eq!(build_on(&ledger, &first, &stale).block().entries.len(), 0);
         ledger.commit(std::slice::from_ref(&first)).unwrap();
-        assert_eq!(build_of(&ledger, stale).block().entries.len(), 0);
+        assert_eq!(build_of(&ledger, &stale).block().entries.len(), 0);
         pool.remove_decided(first.block());
         pool.admit(vec![bad], Source::Client, &ledger.reader(), 0).unwrap();
-        assert_eq!(build_of(&ledger, pool.candidates(10)).block().rejections().count(), 1);
+        assert_eq!(build_of(&ledger, &pool.candidates(10)).block().rejections().count(), 1);
     }
 }

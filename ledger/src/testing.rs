@@ -139,21 +139,21 @@ pub(crate) fn build(ledger: &Ledger, batches: &[Verified<Batch>]) -> Arc<Execute
         waited_enough: true,
         since_height,
     };
-    build_of(ledger, batches.iter().map(candidate).collect())
+    build_of(ledger, &batches.iter().map(candidate).collect::<Vec<_>>())
 }
 
 /// Builds a block of these candidates on the head.
-pub(crate) fn build_of(ledger: &Ledger, candidates: Vec<Candidate>) -> Arc<Executed> {
+pub(crate) fn build_of(ledger: &Ledger, candidates: &[Candidate]) -> Arc<Executed> {
     let head = ledger.head();
     build_at(ledger, head.id, head.height + 1, candidates)
 }
 
 /// Builds a block of these candidates on an executed block.
-pub(crate) fn build_on(ledger: &Ledger, parent: &Executed, candidates: Vec<Candidate>) -> Arc<Executed> {
+pub(crate) fn build_on(ledger: &Ledger, parent: &Executed, candidates: &[Candidate]) -> Arc<Executed> {
     build_at(ledger, parent.id(), parent.header().height + 1, candidates)
 }
 
-fn build_at(ledger: &Ledger, parent: BlockId, height: u64, candidates: Vec<Candidate>) -> Arc<Executed> {
+fn build_at(ledger: &Ledger, parent: BlockId, height: u64, candidates: &[Candidate]) -> Arc<Executed> {
     let slot = Slot {
         network_id: NETWORK,
         cfg_hash: ConfigHash([3; 32]),

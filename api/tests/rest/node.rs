@@ -261,12 +261,10 @@ impl Node {
             time_ms: 1_000 + head.height,
         };
         let candidates = self.held.batches.lock().clone();
-        let candidates = candidates.into_iter().map(|batch| Candidate {
-            batch: Arc::new(batch),
-            waited_enough: true,
-            since_height: head.height,
-        });
-        let (executed, _) = self.ledger.build(&head.id, &slot, candidates, usize::MAX).unwrap();
+        let candidate =
+            |batch| Candidate { batch: Arc::new(batch), waited_enough: true, since_height: head.height };
+        let candidates: Vec<Candidate> = candidates.into_iter().map(candidate).collect();
+        let (executed, _) = self.ledger.build(&head.id, &slot, &candidates, usize::MAX).unwrap();
         self.ledger.commit(&[executed]).unwrap();
         self.finalize();
         self.held.batches.lock().clear();

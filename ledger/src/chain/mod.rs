@@ -54,11 +54,11 @@ impl Ledger {
         &self,
         parent: &BlockId,
         slot: &Slot,
-        candidates: impl IntoIterator<Item = Candidate> + Clone,
+        candidates: &[Candidate],
         max_transactions: usize,
     ) -> Result<(Arc<Executed>, Vec<BatchId>), LedgerError> {
         let Built { executed, deferred } = self.on_parent(parent, |view| {
-            Ok(self.executor.build(view, slot, candidates.clone(), max_transactions)?)
+            Ok(self.executor.build(view, slot, candidates.iter().cloned(), max_transactions)?)
         })?;
         Ok((self.keep(executed), deferred))
     }

@@ -98,7 +98,7 @@ impl Executor {
         };
         let begun = Instant::now();
         let candidates = self.pool.candidates(CANDIDATES_PER_BLOCK);
-        let (executed, deferred) = self.ledger.build(&parent, &slot, candidates, TRANSACTIONS_PER_BLOCK)?;
+        let (executed, deferred) = self.ledger.build(&parent, &slot, &candidates, TRANSACTIONS_PER_BLOCK)?;
         self.pool.defer(&deferred, &self.ledger.reader())?;
         if executed.block().entries.is_empty() && !allow_empty {
             self.ledger.forget(&executed.id());

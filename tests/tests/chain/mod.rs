@@ -142,9 +142,9 @@ impl Chain {
             waited_enough,
             since_height: self.ledger().head().height,
         };
-        let candidates = batches.iter().map(candidate);
+        let candidates: Vec<Candidate> = batches.iter().map(candidate).collect();
         let ledger = self.ledger();
-        let (executed, deferred) = ledger.build(&head.id, &slot, candidates, usize::MAX).unwrap();
+        let (executed, deferred) = ledger.build(&head.id, &slot, &candidates, usize::MAX).unwrap();
         ledger.commit(&[executed]).unwrap();
         ledger.sync().unwrap();
         deferred

@@ -37,7 +37,7 @@ pub(super) fn commit(bench: &Bench, batch: Verified<Batch>) -> Arc<Executed> {
         time_ms: bench.network.time_ms + head.height + 1,
     };
     let candidate = PoolCandidate { batch: Arc::new(batch), waited_enough: true, since_height: head.height };
-    let (executed, _) = ledger.build(&head.id, &slot, [candidate], usize::MAX).unwrap();
+    let (executed, _) = ledger.build(&head.id, &slot, &[candidate], usize::MAX).unwrap();
     ledger.commit(std::slice::from_ref(&executed)).unwrap();
     executed
 }
