@@ -118,8 +118,13 @@ impl<I: Inbox> Keeper<I> {
         let addresses: Vec<Multiaddr> =
             found.into_iter().map(|found| self.transport.multiaddress(found)).collect();
         let options = DialOpts::peer_id(remote.id).addresses(addresses);
-        let options = options.condition(PeerCondition::DisconnectedAndNotDialing).build();
-        if let Err(error) = self.swarm.dial(options) {
+        let mut options = options.condition(PeerCondition::DisconnectedAndNotDialing);
+        if self.transport == Transport::Tcp {
+            // From the listening port it could meet the peer's own dial half-way: one connection that both begin, whose
+            // handshakes fail like those of another network.
+            options = options.allocate_new_port();
+        }
+        if let Err(error) = self.swarm.dial(options.build()) {
             tracing::trace!(%peer, %error, "not dialled");
             remote.retry();
         }
