@@ -14,7 +14,7 @@ use ledger_types::Address;
 use crate::execute::ParentView;
 use crate::state::presence::{self, Found, PresenceCursor};
 use crate::state::{
-    Branch, LayeredSource, Leaf, NodeKey, NodeSource, StateError, Top, TreeUpdate, tree, value_hash,
+    Branch, LayeredSource, Leaf, Memo, NodeKey, NodeSource, StateError, Top, TreeUpdate, tree, value_hash,
 };
 use crate::store::{StoreError, View, Writer, schema};
 
@@ -26,17 +26,23 @@ pub(crate) use stale::Stale;
 pub struct StateView<'a> {
     view: &'a View<'a>,
     top: Option<&'a Top>,
+    memo: Option<&'a Memo>,
 }
 
 impl<'a> StateView<'a> {
     /// Reads and checks every node.
     pub fn new(view: &'a View<'a>) -> Self {
-        Self { view, top: None }
+        Self { view, top: None, memo: None }
     }
 
     /// Takes the top of the newest tree from memory.
     pub fn with_top(view: &'a View<'a>, top: &'a Top) -> Self {
-        Self { view, top: Some(top) }
+        Self { view, top: Some(top), memo: None }
+    }
+
+    /// Takes from memory also what one execution has read before.
+    pub fn with_memo(self, memo: &'a Memo) -> Self {
+        Self { memo: Some(memo), ..self }
     }
 
     /// A state error as a fault of the file, or as a height whose state is no longer kept.
@@ -80,12 +86,15 @@ impl NodeSource for StateView<'_> {
     }
 
     fn known(&self, key: &NodeKey) -> Option<Arc<Branch>> {
-        self.top?.get(key)
+        self.top.and_then(|top| top.get(key)).or_else(|| self.memo?.get(key))
     }
 
     fn learn(&self, key: &NodeKey, branch: &Arc<Branch>) {
         if let Some(top) = self.top {
             top.put(key, branch);
+        }
+        if let Some(memo) = self.memo {
+            memo.put(key, branch);
         }
     }
 }
@@ -139,7 +148,7 @@ pub(crate) fn update_tree(
     if let Some(base) = parent.base_height() {
         require_kept(&view, base)?;
     }
-    let stored = StateView::with_top(&view, &committed.top);
+    let stored = StateView::with_top(&view, &committed.top).with_memo(parent.nodes());
     let source = LayeredSource::new(parent.layers().iter().map(|layer| layer.tree()), &stored);
     tree::update(&source, height, changes).map_err(|error| stored.fault(error))
 }

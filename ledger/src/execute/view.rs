@@ -8,6 +8,7 @@ use ledger_types::{Address, BatchId, BlockHeader, Hash, TransactionId};
 
 use super::Executed;
 use crate::reader::Reader;
+use crate::state::Memo;
 use crate::store::StoreError;
 
 /// The past of a block to execute: its parent and everything below.
@@ -18,11 +19,13 @@ pub(crate) struct ParentView {
     base_height: Option<u64>,
     /// Executed ancestors above the base, newest first.
     layers: Vec<Arc<Executed>>,
+    /// Nodes of the committed state that were read.
+    nodes: Arc<Memo>,
 }
 
 impl ParentView {
     pub(crate) fn new(reader: Reader, base_height: Option<u64>, layers: Vec<Arc<Executed>>) -> Self {
-        Self { reader, base_height, layers }
+        Self { reader, base_height, layers, nodes: Arc::default() }
     }
 
     /// The parent's header; `None` for genesis.
@@ -43,6 +46,11 @@ impl ParentView {
         &self.layers
     }
 
+    /// Nodes of the state at [`Self::base_height`] and below that were read.
+    pub(crate) fn nodes(&self) -> &Memo {
+        &self.nodes
+    }
+
     pub(crate) fn reader(&self) -> &Reader {
         &self.reader
     }
@@ -50,7 +58,7 @@ impl ParentView {
     pub(crate) fn state(&self, address: &Address) -> Result<Option<Bytes>, StoreError> {
         match self.layers.iter().find_map(|layer| layer.state_change(address)) {
             Some(changed) => Ok(changed.clone()),
-            None => self.base_height.map_or(Ok(None), |height| self.reader.state(address, height)),
+            None => self.base_height.map_or(Ok(None), |height| self.reader.state_by(address, height, &self.nodes)),
         }
     }
 

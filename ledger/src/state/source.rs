@@ -84,7 +84,11 @@ pub(super) fn load_root(source: &dyn NodeSource, version: u64) -> Result<Node, S
         return Ok(Node::Branch(known));
     }
     let record = source.record(&key)?.ok_or(StateError::NoVersion { version })?;
-    Node::decode(&key, record)
+    let node = Node::decode(&key, record)?;
+    if let Node::Branch(branch) = &node {
+        source.learn(&key, branch);
+    }
+    Ok(node)
 }
 
 /// Reads a node below a root and checks that it is the one its parent means.
