@@ -48,6 +48,26 @@ pub struct TransactionPlace {
     pub index: u32,
 }
 
+impl BatchPlace {
+    /// The batches that took effect in a block, in order, with their places.
+    pub(crate) fn all(block: &Block) -> impl Iterator<Item = (Self, &Batch)> {
+        let height = block.header.height;
+        (0u32..).zip(&block.entries).filter_map(move |(entry, content)| match content {
+            Entry::Batch(batch) => Some((Self { height, entry }, batch)),
+            Entry::Rejection(_) => None,
+        })
+    }
+}
+
+impl TransactionPlace {
+    /// The transactions that took effect in a block, in order, with their places.
+    pub(crate) fn all(block: &Block) -> impl Iterator<Item = (Self, &Transaction)> {
+        BatchPlace::all(block).flat_map(|(batch, content)| {
+            (0u32..).zip(&content.transactions).map(move |(index, it)| (Self { batch, index }, it))
+        })
+    }
+}
+
 /// That an entry or a receipt is under a root in a block's header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inclusion {
@@ -231,19 +251,19 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read.
     pub fn transaction_place(&self, id: &TransactionId) -> Result<Option<TransactionPlace>, ReadError> {
-        let view = self.0.block.read()?;
-        let Some(value) = view.get(&schema::transaction_place(id))? else { return Ok(None) };
-        let place =
-            TransactionPlace::decode(value).ok_or_else(|| self.damaged(id.to_string(), "not a place"))?;
-        Ok(Some(place).filter(|place| self.is_committed(place.batch.height)))
+        self.place_at(&schema::transaction_place(id), || id.to_string())
     }
 
-    /// The committed transaction that said exactly this, under whatever signature.
-    pub(crate) fn transaction_of_content(&self, hash: &Hash) -> Result<Option<TransactionId>, ReadError> {
+    /// Where the committed transaction stands that said exactly this, under whatever signature.
+    pub(crate) fn content_place(&self, hash: &Hash) -> Result<Option<TransactionPlace>, ReadError> {
+        self.place_at(&schema::content_place(hash), || hash.to_string())
+    }
+
+    fn place_at(&self, key: &[u8], name: impl Fn() -> String) -> Result<Option<TransactionPlace>, ReadError> {
         let view = self.0.block.read()?;
-        let Some(value) = view.get(&schema::transaction_content(hash))? else { return Ok(None) };
-        let id = value.try_into().map_err(|_| self.damaged(hash.to_string(), "not a transaction id"))?;
-        Ok(Some(TransactionId(id)))
+        let Some(value) = view.get(key)? else { return Ok(None) };
+        let place = TransactionPlace::decode(value).ok_or_else(|| self.damaged(name(), "not a place"))?;
+        Ok(Some(place).filter(|place| self.is_committed(place.batch.height)))
     }
 
     /// A committed batch.
@@ -283,9 +303,20 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read or the record is damaged.
     pub fn receipt(&self, id: &TransactionId) -> Result<Option<Receipt>, ReadError> {
-        let Some((_, value)) = self.pinned(&schema::receipt(id))? else { return Ok(None) };
-        let receipt = Receipt::decode(value);
-        receipt.map(Some).map_err(|error| StoreError::damaged(self.0.receipts.name(), id.to_string(), error))
+        let Some(place) = self.transaction_place(id)? else { return Ok(None) };
+        let damaged = |reason: &dyn std::fmt::Display| {
+            StoreError::damaged(self.0.receipts.name(), format!("receipt of transaction {id}"), reason)
+        };
+        let receipt = self.encoded_receipt(place)?.ok_or_else(|| damaged(&"missing"))?;
+        let receipt = Receipt::decode(receipt).map_err(|error| damaged(&error))?;
+        match receipt.transaction == *id {
+            true => Ok(Some(receipt)),
+            false => Err(damaged(&"it is another transaction's")),
+        }
+    }
+
+    fn encoded_receipt(&self, place: TransactionPlace) -> Result<Option<Bytes>, ReadError> {
+        self.0.receipts.read()?.get_copy(&schema::receipt(place))
     }
 
     /// The newest rejection of a batch.
@@ -293,7 +324,7 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read or the record is damaged.
     pub fn rejection(&self, id: &BatchId) -> Result<Option<Rejection>, ReadError> {
-        let Some((_, value)) = self.pinned(&schema::rejection(id))? else { return Ok(None) };
+        let Some((_, value)) = self.newest_rejection(id)? else { return Ok(None) };
         let mut reader = codec::Reader::new(value);
         let rejection = Rejection::decode(&mut reader).and_then(|found| reader.finish().map(|()| found));
         rejection
@@ -303,14 +334,15 @@ impl Reader {
 
     /// The height of the newest rejection of a batch.
     pub fn rejection_height(&self, id: &BatchId) -> Result<Option<u64>, ReadError> {
-        Ok(self.pinned(&schema::rejection(id))?.map(|(height, _)| height))
+        Ok(self.newest_rejection(id)?.map(|(height, _)| height))
     }
 
-    /// A record of the receipts file: its height, and what follows; `None` above the head.
-    fn pinned(&self, key: &[u8]) -> Result<Option<(u64, Bytes)>, ReadError> {
-        let Some(value) = self.0.receipts.read()?.get_copy(key)? else { return Ok(None) };
+    /// The height of the newest rejection of a batch, and the rejection encoded; `None` above the head.
+    fn newest_rejection(&self, id: &BatchId) -> Result<Option<(u64, Bytes)>, ReadError> {
+        let view = self.0.receipts.read()?;
+        let Some(value) = view.get_copy(&schema::rejection(id))? else { return Ok(None) };
         let Some((height, _)) = value.split_first_chunk::<8>() else {
-            let record = data_encoding::HEXLOWER.encode(key);
+            let record = format!("rejection of batch {id}");
             return Err(StoreError::damaged(self.0.receipts.name(), record, "shorter than a height"));
         };
         let height = u64::from_be_bytes(*height);
@@ -341,12 +373,11 @@ impl Reader {
         let damaged = |reason: &str| self.damaged(format!("block {height}"), reason);
         let block = self.block(height)?.ok_or_else(|| damaged("missing"))?;
         let (mut receipts, mut index) = (Vec::new(), None);
-        for transaction in block.batches().flat_map(|batch| &batch.transactions) {
-            if transaction.id == *id {
+        for (of, _) in TransactionPlace::all(&block) {
+            if of == place {
                 index = Some(receipts.len());
             }
-            let receipt = self.pinned(&schema::receipt(&transaction.id))?;
-            receipts.push(receipt.ok_or_else(|| damaged("a receipt is missing"))?.1);
+            receipts.push(self.encoded_receipt(of)?.ok_or_else(|| damaged("a receipt is missing"))?);
         }
         let inclusion = index.and_then(|index| Inclusion::of(place, roots::RECEIPTS, &receipts, index));
         inclusion.map(Some).ok_or_else(|| damaged("an indexed transaction is not in it"))

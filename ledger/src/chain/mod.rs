@@ -4,13 +4,14 @@ mod birth;
 mod error;
 mod open;
 mod pages;
+mod records;
 mod stopped;
 mod write;
 
 pub use error::LedgerError;
 pub(crate) use open::check_lineage;
 pub use open::{GenesisBlock, OpenOptions};
-pub(crate) use write::receipt_records;
+pub(crate) use records::for_each_receipt_record;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

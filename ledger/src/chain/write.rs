@@ -2,20 +2,15 @@
 
 use std::sync::Arc;
 
-use ledger_types::Entry;
-
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, records};
 use crate::execute::Executed;
-use crate::reader::{BatchPlace, Head, TransactionPlace};
+use crate::reader::Head;
 use crate::state_file;
 use crate::store::{File, StoreError, Writer, schema};
 
 /// Blocks written in one transaction of each file. A power loss takes the last transaction of a file at most, and what is
 /// executed again then needs states that are kept: fewer than the 64 that always are.
 const BLOCKS_PER_WRITE: usize = 32;
-
-/// Keys and values.
-pub(crate) type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
 impl Ledger {
     /// Commits decided blocks, in order, on top of the head. When this returns they are readable; they are durable after
@@ -52,8 +47,10 @@ impl Ledger {
     }
 
     pub(super) fn write(&self, blocks: &[Arc<Executed>]) -> Result<(), LedgerError> {
-        let records = blocks.iter().flat_map(|executed| block_records(executed)).collect();
-        put_all(&self.committed.block, records, blocks)?;
+        let mut writer = self.committed.block.write()?;
+        records::for_each_block_record(blocks, |key, value| writer.put(key, value))?;
+        put_head(&mut writer, blocks)?;
+        writer.commit()?;
         self.write_derived(blocks)
     }
 
@@ -61,8 +58,13 @@ impl Ledger {
     pub(super) fn write_derived(&self, blocks: &[Arc<Executed>]) -> Result<(), LedgerError> {
         let missing = above_head(&self.committed.receipts, blocks)?;
         if !missing.is_empty() {
-            let records = missing.iter().flat_map(|executed| receipt_records(executed)).collect();
-            put_all(&self.committed.receipts, records, missing)?;
+            let mut writer = self.committed.receipts.write()?;
+            records::for_each_receipt_record(missing, |key, value| match key[0] {
+                schema::RECEIPT => writer.append(key, value),
+                _ => writer.put(key, value),
+            })?;
+            put_head(&mut writer, missing)?;
+            writer.commit()?;
         }
         match above_head(&self.committed.merkle, blocks)? {
             [] => Ok(()),
@@ -99,52 +101,6 @@ fn head_of(executed: &Executed) -> Head {
     Head { height: header.height, id: executed.id(), state_root: header.state_root }
 }
 
-/// Puts records in key order (LMDB is many times faster so) and the file's new head, in one transaction. Of records with
-/// one key, the last one stands.
-fn put_all(file: &File, mut records: Records, blocks: &[Arc<Executed>]) -> Result<(), StoreError> {
-    records.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let mut writer = file.write()?;
-    for (key, value) in &records {
-        writer.put(key, value)?;
-    }
-    put_head(&mut writer, blocks)?;
-    writer.commit()
-}
-
 fn put_head(writer: &mut Writer<'_>, blocks: &[Arc<Executed>]) -> Result<(), StoreError> {
     blocks.last().map_or(Ok(()), |last| writer.put(schema::HEAD, &head_of(last).encode()))
-}
-
-fn block_records(executed: &Executed) -> Records {
-    let (id, header) = (executed.id(), executed.header());
-    let mut records = vec![
-        (schema::block_by_height(header.height), [&id.0[..], executed.body()].concat()),
-        (schema::height_by_block(&id), header.height.to_be_bytes().to_vec()),
-    ];
-    for (entry_index, entry) in (0u32..).zip(&executed.block().entries) {
-        let Entry::Batch(batch) = entry else { continue };
-        let batch_place = BatchPlace { height: header.height, entry: entry_index };
-        records.push((schema::batch_place(&batch.id), batch_place.encode()));
-        for (index, transaction) in (0u32..).zip(&batch.transactions) {
-            let place = TransactionPlace { batch: batch_place, index };
-            records.push((schema::transaction_place(&transaction.id), place.encode()));
-            let content = schema::transaction_content(&transaction.content_hash());
-            records.push((content, transaction.id.0.to_vec()));
-        }
-    }
-    records
-}
-
-/// What a block adds to the receipts file.
-pub(crate) fn receipt_records(executed: &Executed) -> Records {
-    let height = executed.header().height.to_be_bytes();
-    let receipts = executed.receipts().iter();
-    let mut records: Records =
-        receipts.map(|(id, receipt)| (schema::receipt(id), [&height[..], receipt].concat())).collect();
-    for rejection in executed.block().rejections() {
-        let mut writer = ledger_types::codec::Writer::new();
-        rejection.encode(writer.raw(&height));
-        records.push((schema::rejection(&rejection.batch), writer.finish()));
-    }
-    records
 }

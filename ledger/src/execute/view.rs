@@ -58,7 +58,9 @@ impl ParentView {
     pub(crate) fn state(&self, address: &Address) -> Result<Option<Bytes>, StoreError> {
         match self.layers.iter().find_map(|layer| layer.state_change(address)) {
             Some(changed) => Ok(changed.clone()),
-            None => self.base_height.map_or(Ok(None), |height| self.reader.state_by(address, height, &self.nodes)),
+            None => {
+                self.base_height.map_or(Ok(None), |height| self.reader.state_by(address, height, &self.nodes))
+            }
         }
     }
 
@@ -89,9 +91,7 @@ impl ParentView {
         if self.layers.iter().any(|layer| layer.has_content(hash)) {
             return Ok(true);
         }
-        let Some(id) = self.reader.transaction_of_content(hash)? else { return Ok(false) };
-        let place = self.reader.transaction_place(&id)?;
-        Ok(place.is_some_and(|place| self.is_below(place.batch.height)))
+        Ok(self.reader.content_place(hash)?.is_some_and(|place| self.is_below(place.batch.height)))
     }
 
     fn is_below(&self, height: u64) -> bool {

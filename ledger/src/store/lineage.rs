@@ -32,7 +32,7 @@ pub(crate) fn read(file: &File) -> Result<Option<Lineage>, StoreError> {
 }
 
 /// The records of a lineage's rollbacks.
-pub(crate) fn records(lineage: &Lineage) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
+pub(crate) fn records(lineage: &Lineage) -> impl Iterator<Item = (schema::Key, Vec<u8>)> + '_ {
     let before = std::iter::once(lineage.first()).chain(lineage.rollbacks().iter().map(|(_, id)| *id));
     let rollbacks = (0u32..).zip(before).zip(lineage.rollbacks());
     rollbacks.map(|((number, before), (rollback, after))| {

@@ -10,7 +10,7 @@ use crate::reader::{BatchPlace, Head, TransactionPlace};
 use crate::state::{NodeKey, presence};
 
 /// The format version that this code writes and reads.
-pub(crate) const FORMAT_VERSION: u32 = 2;
+pub(crate) const FORMAT_VERSION: u32 = 3;
 const MAGIC: &[u8; 4] = b"dgt\0";
 
 pub(crate) const META: &[u8] = &[0x00];
@@ -20,11 +20,12 @@ const BLOCK_BY_HEIGHT: u8 = 0x02;
 const HEIGHT_BY_BLOCK: u8 = 0x03;
 const BATCH_PLACE: u8 = 0x04;
 const TRANSACTION_PLACE: u8 = 0x05;
-const TRANSACTION_CONTENT: u8 = 0x06;
+const CONTENT_PLACE: u8 = 0x06;
 pub(crate) const ROLLBACK: u8 = 0x07;
 
-const RECEIPT: u8 = 0x02;
-const REJECTION: u8 = 0x03;
+const REJECTION: u8 = 0x02;
+/// The highest tag of the receipts file, so that what a block writes goes to the end of the B-tree.
+pub(crate) const RECEIPT: u8 = 0x03;
 
 pub(crate) const STATE_OLDEST: &[u8] = &[0x02];
 pub(crate) const STATE_PRESENCE: u8 = 0x03;
@@ -142,59 +143,15 @@ fn read_meta(file: &str, kind: FileKind, meta: Vec<u8>) -> Result<NetworkId, Sto
     Ok(network_id)
 }
 
-fn tagged(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let mut key = vec![tag];
-    parts.iter().for_each(|part| key.extend_from_slice(part));
-    key
-}
-
-pub(crate) fn block_by_height(height: u64) -> Vec<u8> {
-    tagged(BLOCK_BY_HEIGHT, &[&height.to_be_bytes()])
-}
-
-pub(crate) fn height_by_block(id: &BlockId) -> Vec<u8> {
-    tagged(HEIGHT_BY_BLOCK, &[&id.0])
-}
-
-pub(crate) fn batch_place(id: &BatchId) -> Vec<u8> {
-    tagged(BATCH_PLACE, &[&id.0])
-}
-
-pub(crate) fn transaction_place(id: &TransactionId) -> Vec<u8> {
-    tagged(TRANSACTION_PLACE, &[&id.0])
-}
-
-pub(crate) fn transaction_content(hash: &Hash) -> Vec<u8> {
-    tagged(TRANSACTION_CONTENT, &[&hash.0])
-}
-
-/// A rollback, counted from 0.
-pub(crate) fn rollback(number: u32) -> Vec<u8> {
-    tagged(ROLLBACK, &[&number.to_be_bytes()])
-}
-
-pub(crate) fn receipt(id: &TransactionId) -> Vec<u8> {
-    tagged(RECEIPT, &[&id.0])
-}
-
-pub(crate) fn rejection(id: &BatchId) -> Vec<u8> {
-    tagged(REJECTION, &[&id.0])
-}
-
-/// Whether a record of a file is the rejection of a batch.
-pub(crate) fn is_rejection(file: &str, key: &[u8]) -> bool {
-    file == FileKind::Receipts.file_name() && key.first() == Some(&REJECTION)
-}
-
-/// A key of the state file, without an allocation: a block makes thousands.
-pub(crate) struct StateKey {
+/// A key, without an allocation: a block makes thousands.
+pub(crate) struct Key {
     bytes: [u8; Self::MOST],
     len: usize,
 }
 
-impl StateKey {
-    /// Tag, height, kind and an address.
-    const MOST: usize = 1 + 8 + 1 + Address::LEN;
+impl Key {
+    /// A tag and a transaction's id.
+    const MOST: usize = 1 + TransactionId::LEN;
 
     fn new(parts: &[&[u8]]) -> Self {
         let mut key = Self { bytes: [0; Self::MOST], len: 0 };
@@ -206,7 +163,7 @@ impl StateKey {
     }
 }
 
-impl Deref for StateKey {
+impl Deref for Key {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -214,38 +171,77 @@ impl Deref for StateKey {
     }
 }
 
-pub(crate) fn state_presence(key: &[u8; presence::KEY_BYTES]) -> StateKey {
-    StateKey::new(&[&[STATE_PRESENCE], key])
+pub(crate) fn block_by_height(height: u64) -> Key {
+    Key::new(&[&[BLOCK_BY_HEIGHT], &height.to_be_bytes()])
+}
+
+pub(crate) fn height_by_block(id: &BlockId) -> Key {
+    Key::new(&[&[HEIGHT_BY_BLOCK], &id.0])
+}
+
+pub(crate) fn batch_place(id: &BatchId) -> Key {
+    Key::new(&[&[BATCH_PLACE], &id.0])
+}
+
+pub(crate) fn transaction_place(id: &TransactionId) -> Key {
+    Key::new(&[&[TRANSACTION_PLACE], &id.0])
+}
+
+pub(crate) fn content_place(hash: &Hash) -> Key {
+    Key::new(&[&[CONTENT_PLACE], &hash.0])
+}
+
+/// A rollback, counted from 0.
+pub(crate) fn rollback(number: u32) -> Key {
+    Key::new(&[&[ROLLBACK], &number.to_be_bytes()])
+}
+
+pub(crate) fn rejection(id: &BatchId) -> Key {
+    Key::new(&[&[REJECTION], &id.0])
+}
+
+/// The receipt of the transaction at a place.
+pub(crate) fn receipt(place: TransactionPlace) -> Key {
+    Key::new(&[&[RECEIPT], &place.encode()])
+}
+
+/// Whether a record of a file is the rejection of a batch.
+pub(crate) fn is_rejection(file: &str, key: &[u8]) -> bool {
+    file == FileKind::Receipts.file_name() && key.first() == Some(&REJECTION)
+}
+
+pub(crate) fn state_presence(key: &[u8; presence::KEY_BYTES]) -> Key {
+    Key::new(&[&[STATE_PRESENCE], key])
 }
 
 /// Where the records of a height begin.
-pub(crate) fn state_version(height: u64) -> StateKey {
-    StateKey::new(&[&[STATE_VERSION], &height.to_be_bytes()])
+pub(crate) fn state_version(height: u64) -> Key {
+    Key::new(&[&[STATE_VERSION], &height.to_be_bytes()])
 }
 
-pub(crate) fn state_root(height: u64) -> StateKey {
-    StateKey::new(&[&[STATE_VERSION], &height.to_be_bytes(), &[VERSION_ROOT]])
+pub(crate) fn state_root(height: u64) -> Key {
+    Key::new(&[&[STATE_VERSION], &height.to_be_bytes(), &[VERSION_ROOT]])
 }
 
 /// The value that a height set at an address.
-pub(crate) fn state_value(height: u64, address: &Address) -> StateKey {
-    StateKey::new(&[&[STATE_VERSION], &height.to_be_bytes(), &[VERSION_VALUE], &address.0])
+pub(crate) fn state_value(height: u64, address: &Address) -> Key {
+    Key::new(&[&[STATE_VERSION], &height.to_be_bytes(), &[VERSION_VALUE], &address.0])
 }
 
 /// Where the values that a height set begin.
-pub(crate) fn state_values(height: u64) -> StateKey {
-    StateKey::new(&[&[STATE_VERSION], &height.to_be_bytes(), &[VERSION_VALUE]])
+pub(crate) fn state_values(height: u64) -> Key {
+    Key::new(&[&[STATE_VERSION], &height.to_be_bytes(), &[VERSION_VALUE]])
 }
 
 /// A part of the list of what a height made unreachable.
-pub(crate) fn state_stale(height: u64, part: u32) -> StateKey {
-    StateKey::new(&[&[STATE_VERSION], &height.to_be_bytes(), &[VERSION_STALE], &part.to_be_bytes()])
+pub(crate) fn state_stale(height: u64, part: u32) -> Key {
+    Key::new(&[&[STATE_VERSION], &height.to_be_bytes(), &[VERSION_STALE], &part.to_be_bytes()])
 }
 
-pub(crate) fn state_node(key: &NodeKey) -> StateKey {
+pub(crate) fn state_node(key: &NodeKey) -> Key {
     let stored = key.encode();
     let (version, place) = stored.split_at(8);
-    StateKey::new(&[&[STATE_VERSION], version, &[VERSION_NODE], place])
+    Key::new(&[&[STATE_VERSION], version, &[VERSION_NODE], place])
 }
 
 impl Head {
@@ -271,10 +267,14 @@ impl Head {
 }
 
 impl BatchPlace {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new();
-        writer.u64(self.height).u32(self.entry);
-        writer.finish()
+    /// Bytes of the stored form.
+    pub(crate) const LEN: usize = 12;
+
+    pub(crate) fn encode(&self) -> [u8; Self::LEN] {
+        let mut value = [0; Self::LEN];
+        value[..8].copy_from_slice(&self.height.to_be_bytes());
+        value[8..].copy_from_slice(&self.entry.to_be_bytes());
+        value
     }
 
     pub(crate) fn decode(value: &[u8]) -> Option<Self> {
@@ -284,14 +284,18 @@ impl BatchPlace {
 }
 
 impl TransactionPlace {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut value = self.batch.encode();
-        value.extend_from_slice(&self.index.to_be_bytes());
+    /// Bytes of the stored form.
+    pub(crate) const LEN: usize = BatchPlace::LEN + 4;
+
+    pub(crate) fn encode(&self) -> [u8; Self::LEN] {
+        let mut value = [0; Self::LEN];
+        value[..BatchPlace::LEN].copy_from_slice(&self.batch.encode());
+        value[BatchPlace::LEN..].copy_from_slice(&self.index.to_be_bytes());
         value
     }
 
     pub(crate) fn decode(value: &[u8]) -> Option<Self> {
-        let (batch, index) = value.split_at_checked(12)?;
+        let (batch, index) = value.split_at_checked(BatchPlace::LEN)?;
         Some(Self { batch: BatchPlace::decode(batch)?, index: u32::from_be_bytes(index.try_into().ok()?) })
     }
 }

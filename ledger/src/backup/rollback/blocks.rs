@@ -40,7 +40,7 @@ fn delete(writer: &mut Writer<'_>, block: &Block) -> Result<(), StoreError> {
         writer.delete(&schema::batch_place(&batch.id))?;
         for transaction in &batch.transactions {
             writer.delete(&schema::transaction_place(&transaction.id))?;
-            writer.delete(&schema::transaction_content(&transaction.content_hash()))?;
+            writer.delete(&schema::content_place(&transaction.content_hash()))?;
         }
     }
     Ok(())

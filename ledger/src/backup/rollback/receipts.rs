@@ -6,7 +6,7 @@ use ledger_types::codec::Writer as Encoder;
 use ledger_types::{BatchId, NetworkId};
 
 use super::{blocks, finish};
-use crate::reader::Head;
+use crate::reader::{Head, TransactionPlace};
 use crate::store::{File, FileKind, StoreError, schema};
 
 /// Takes away the records of the blocks above one, up to the head's height.
@@ -20,8 +20,8 @@ pub(super) fn truncate(
     let mut overwritten = BTreeSet::new();
     for height in to.height + 1..=head {
         let block = blocks::read(chain, height)?;
-        for transaction in block.batches().flat_map(|batch| &batch.transactions) {
-            writer.delete(&schema::receipt(&transaction.id))?;
+        for (place, _) in TransactionPlace::all(&block) {
+            writer.delete(&schema::receipt(place))?;
         }
         for rejection in block.rejections() {
             if is_of_above(file, &rejection.batch, to.height)? {

@@ -70,19 +70,16 @@ impl<'a> Blocks<'a> {
         let height = block.header.height;
         let key = schema::height_by_block(id);
         self.audit.expect(&key, &height.to_be_bytes(), || format!("height of block {id}"))?;
-        for (entry_index, entry) in (0u32..).zip(&block.entries) {
-            let Entry::Batch(batch) = entry else { continue };
-            let place = BatchPlace { height, entry: entry_index };
+        for (place, batch) in BatchPlace::all(block) {
             let name = || format!("place of batch {}", batch.id);
             self.audit.expect(&schema::batch_place(&batch.id), &place.encode(), name)?;
-            for (index, transaction) in (0u32..).zip(&batch.transactions) {
-                let place = TransactionPlace { batch: place, index };
-                let name = || format!("place of transaction {}", transaction.id);
-                self.audit.expect(&schema::transaction_place(&transaction.id), &place.encode(), name)?;
-                let key = schema::transaction_content(&transaction.content_hash());
-                let name = || format!("content of transaction {}", transaction.id);
-                self.audit.expect(&key, &transaction.id.0, name)?;
-            }
+        }
+        for (place, transaction) in TransactionPlace::all(block) {
+            let name = || format!("place of transaction {}", transaction.id);
+            self.audit.expect(&schema::transaction_place(&transaction.id), &place.encode(), name)?;
+            let key = schema::content_place(&transaction.content_hash());
+            let name = || format!("content of transaction {}", transaction.id);
+            self.audit.expect(&key, &place.encode(), name)?;
         }
         Ok(())
     }

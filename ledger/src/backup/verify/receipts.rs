@@ -8,7 +8,7 @@ use ledger_types::receipt::Receipt;
 use ledger_types::{Address, BatchId, Block, Rejection, Transaction};
 
 use super::audit::Audit;
-use crate::reader::Head;
+use crate::reader::{Head, TransactionPlace};
 use crate::roots;
 use crate::store::{File, StoreError, schema};
 
@@ -38,8 +38,8 @@ impl<'a> Receipts<'a> {
         }
         self.audit.expect_head(head)?;
         let (mut leaves, mut changes) = (Vec::new(), Changes::new());
-        for transaction in block.batches().flat_map(|batch| &batch.transactions) {
-            let (receipt, encoded) = self.receipt(head.height, transaction)?;
+        for (place, transaction) in TransactionPlace::all(block) {
+            let (receipt, encoded) = self.receipt(place, transaction)?;
             leaves.push(roots::leaf(roots::RECEIPTS, &encoded));
             changes.extend(receipt.state_changes.into_iter().map(|change| (change.address, change.value)));
         }
@@ -51,14 +51,14 @@ impl<'a> Receipts<'a> {
         Ok(Some(changes))
     }
 
-    fn receipt(&mut self, height: u64, transaction: &Transaction) -> Result<(Receipt, Bytes), StoreError> {
+    fn receipt(
+        &mut self,
+        place: TransactionPlace,
+        transaction: &Transaction,
+    ) -> Result<(Receipt, Bytes), StoreError> {
         let name = || format!("receipt of transaction {}", transaction.id);
-        let key = schema::receipt(&transaction.id);
-        let record = self.audit.get(&key, name)?;
-        if record.first_chunk() != Some(&height.to_be_bytes()) {
-            return Err(self.audit.damaged(name(), format!("not of block {height}")));
-        }
-        let encoded = record.slice(8..);
+        let key = schema::receipt(place);
+        let encoded = self.audit.get(&key, name)?;
         let receipt = Receipt::decode(encoded.clone())
             .map_err(|error| self.audit.damaged(name(), error.to_string()))?;
         if receipt.transaction != transaction.id {

@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use ledger_types::NetworkId;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use tempfile::TempDir;
 
 use super::{PageCount, Pages, check_seals};
-use crate::store::{Durability, File, FileOptions, StoreError};
+use crate::store::{Durability, File, FileKind, FileOptions, StoreError, schema};
 
 type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -214,7 +215,7 @@ fn a_broken_seal_is_named_with_its_page() {
     let sample = Sample::new(4, 10);
     let file = open(&sample.path);
     let mut writer = file.write().unwrap();
-    writer.put(&[0], b"dgt\0\x01\0\0\0\x02").unwrap();
+    writer.put(schema::META, &schema::meta(FileKind::Block, NetworkId([7; 32]))).unwrap();
     writer.put_stored(&[9, 9], b"no seal").unwrap();
     writer.commit().unwrap();
     drop(file);

@@ -99,7 +99,8 @@ fn a_whole_block_of_another_chain_does_not_fit() {
     history[0][1] = put(8, b"refuse");
     let (key, other) = (schema::block_by_height(3), Sample::of(&history));
     let block_3 = |sample: &Sample| {
-        let record = sample.records(FileKind::Block).into_iter().find(|(found, _)| *found == key).unwrap().1;
+        let record =
+            sample.records(FileKind::Block).into_iter().find(|(found, _)| **found == *key).unwrap().1;
         (BlockId(*record.first_chunk().unwrap()), record)
     };
     let ((ours, _), (theirs, record)) = (block_3(&sample), block_3(&other));
