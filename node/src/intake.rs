@@ -8,10 +8,10 @@ use ledger::{AdmitError, Pool, Reader, Source};
 use ledger_types::{Batch, BatchError, BatchId};
 use tokio::sync::Semaphore;
 
-use crate::batch_list;
 use crate::broadcast::Broadcast;
 use crate::clock::Clock;
 use crate::engine::EngineHandle;
+use crate::verifiers::Verifiers;
 
 /// Takes batches from the API into the pool and to the peers.
 pub(crate) struct Intake {
@@ -21,6 +21,7 @@ pub(crate) struct Intake {
     pub(crate) broadcast: Arc<Broadcast>,
     pub(crate) clock: Clock,
     pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) verifiers: Arc<Verifiers>,
     /// Submissions verified at the same time; more wait, so that none starves the others.
     pub(crate) verifying: Arc<Semaphore>,
 }
@@ -39,12 +40,13 @@ impl Intake {
         let permit = self.verifying.clone().acquire_owned().await.map_err(stopped)?;
         let (pool, reader, engine) = (self.pool.clone(), self.reader.clone(), self.engine.clone());
         let (broadcast, pipeline) = (self.broadcast.clone(), self.pipeline.clone());
+        let verifiers = self.verifiers.clone();
         let now_ms = self.clock.now().monotonic_ms;
         // All of it in one task that runs on when the client goes away: no batch is admitted and never proposed.
         let admitted = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let begun = Instant::now();
-            let verified = batch_list::verify(batches).map_err(invalid)?;
+            let verified = verifiers.verify(batches).map_err(invalid)?;
             pipeline.stage(Stage::Verify, begun.elapsed());
             let prepared = broadcast.prepare(&verified);
             pool.admit(verified, Source::Client, &reader, now_ms).map_err(refusal)?;

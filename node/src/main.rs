@@ -18,6 +18,7 @@ mod peers;
 mod status;
 #[cfg(test)]
 mod testing;
+mod verifiers;
 mod wiring;
 
 use std::process::ExitCode;

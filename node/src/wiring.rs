@@ -33,6 +33,7 @@ use crate::network_file::network_file;
 pub(crate) use crate::network_file::{read_network, write_whole};
 use crate::peers::{endpoint, network_config};
 use crate::status::{Certificates, EngineStatus};
+use crate::verifiers::Verifiers;
 
 /// Connections to the admin port at the same time.
 const ADMIN_CONNECTIONS: usize = 32;
@@ -137,6 +138,7 @@ impl Node {
             }
         };
         let (pool, clock) = (Arc::new(Pool::new()), Clock::start());
+        let verifiers = Arc::new(Verifiers::start()?);
         let broadcast = Arc::new(Broadcast::new(links.clone(), pool.clone()));
         let metrics = Arc::new(Metrics::new(self.genesis.topology.validators().map(|(id, _)| id)));
         let engine = Engine::start(Parts {
@@ -157,7 +159,7 @@ impl Node {
         let network = network.map(|network| {
             let _runtime = runtime.enter();
             let (engine, reader) = (engine.handle(), ledger.reader());
-            network.start(PeerInbox::new(engine, pool.clone(), reader, clock))
+            network.start(PeerInbox::new(engine, verifiers.clone(), pool.clone(), reader, clock))
         });
         // The links are up by now: a block whose record turns out to be no good comes from a peer.
         if let Err(fault) = runtime.block_on(engine.recovered()) {
@@ -176,6 +178,7 @@ impl Node {
                 broadcast,
                 clock,
                 pipeline: metrics.pipeline(),
+                verifiers,
                 verifying: Intake::places(),
             }),
             head: engine.head(),

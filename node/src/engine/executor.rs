@@ -11,7 +11,9 @@ use consensus::{Committee, Input};
 use ledger::execute::{Executed, ProposedEntry, Slot};
 use ledger::{AdmitError, Ledger, LedgerError, Pool, Source, roots};
 use ledger_types::{Batch, BatchId, Block, BlockHeader, BlockId, Entry, ValidatorId, Verified};
+use rayon::prelude::*;
 
+use super::arriving::Arriving;
 use super::driver::Event;
 use super::pulse::Fault;
 use super::{refs, take_all};
@@ -49,6 +51,7 @@ pub(super) struct Executor {
     pub(super) clock: Clock,
     pub(super) answers: Sender<Event>,
     pub(super) pipeline: Arc<Pipeline>,
+    pub(super) arriving: Arc<Arriving>,
     pub(super) fault: Arc<Fault>,
 }
 
@@ -143,10 +146,14 @@ impl Executor {
         let Ok(refs) = refs::decode(refs, header.entry_count) else {
             return Ok(Assembled::Missing(Vec::new()));
         };
-        let mut batches: HashMap<BatchId, Arc<Verified<Batch>>> =
-            refs.iter().filter_map(|entry| Some((entry.batch, self.pool.get(&entry.batch)?))).collect();
-        let wanted = refs.iter().map(|entry| entry.batch).filter(|id| !batches.contains_key(id)).collect();
-        let sent = self.verified(entries, wanted)?;
+        let mut batches = HashMap::new();
+        let mut wanted: Vec<BatchId> = refs.iter().map(|entry| entry.batch).collect();
+        self.take_pooled(&mut wanted, &mut batches);
+        if !wanted.is_empty() {
+            self.admit_arriving(&wanted)?;
+            self.take_pooled(&mut wanted, &mut batches);
+        }
+        let sent = self.verified(entries, wanted.into_iter().collect())?;
         batches.extend(sent.into_iter().map(|batch| (batch.id, Arc::new(batch))));
         let (mut assembled, mut missing) = (Vec::new(), Vec::new());
         for (index, entry) in (0u32..).zip(refs) {
@@ -164,6 +171,27 @@ impl Executor {
         let is_its_list =
             roots::of_entries(&assembled.iter().map(proposed).collect::<Vec<_>>()) == header.entries_root;
         Ok(if is_its_list { Assembled::Whole(assembled) } else { Assembled::Missing(Vec::new()) })
+    }
+
+    /// Moves what is wanted and is in the pool.
+    fn take_pooled(&self, wanted: &mut Vec<BatchId>, batches: &mut HashMap<BatchId, Arc<Verified<Batch>>>) {
+        wanted.retain(|id| match self.pool.get(id) {
+            Some(batch) => batches.insert(*id, batch).is_some(),
+            None => true,
+        });
+    }
+
+    /// Verifies those of these batches that arrive, without waiting for their turn.
+    fn admit_arriving(&self, wanted: &[BatchId]) -> Result<(), LedgerError> {
+        let (reader, now_ms) = (self.ledger.reader(), self.clock.now().monotonic_ms);
+        let begun = self.arriving.begin_all(wanted);
+        let are_some = !begun.is_empty();
+        begun.into_par_iter().try_for_each(|begun| begun.admit(&self.pool, &reader, now_ms))?;
+        self.arriving.wait_for(wanted);
+        if are_some {
+            self.tell(Event::PoolChanged);
+        }
+        Ok(())
     }
 
     /// Those of a peer's batches that are wanted. The pool has them too from now on, as far as there is room: this

@@ -1,24 +1,27 @@
-//! What peers say, on its way to the engine: decoded and verified on the network's threads, bounded for each peer.
+//! What peers say, on its way to the engine, bounded for each peer: messages are verified on the network's threads, batches
+//! on threads that give way.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use consensus::message::MESSAGE_BYTES;
-use consensus::{Ed25519Verifier, Message, Now, VerifiedMessage};
+use consensus::{Ed25519Verifier, Message, VerifiedMessage};
 use ledger::store::StoreError;
-use ledger::{AdmitError, Pool, Reader, Source};
+use ledger::{Pool, Reader};
 use ledger_types::limits::{BATCHES_PER_LIST, POOL_BATCHES, POOL_BYTES};
 use ledger_types::{Batch, BatchId, ValidatorId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use super::EngineHandle;
+use super::arriving::{Arrival, Arriving};
 use super::driver::Event;
 use super::signatures::Remembering;
 use crate::batch_list;
 use crate::clock::Clock;
 use crate::network::{Inbox, Way};
+use crate::verifiers::Verifiers;
 
 /// Messages of one peer that wait for the driver at most, and their bytes. Beyond, the peer's link is not read.
 pub(super) const WAITING_MESSAGES: usize = 256;
@@ -26,44 +29,72 @@ pub(super) const WAITING_BYTES: usize = 32 << 20;
 // The largest message fits, or its sender would wait for ever.
 const _: () = assert!(MESSAGE_BYTES <= WAITING_BYTES && WAITING_BYTES <= u32::MAX as usize);
 
+/// Frames of batches of one peer that are not verified yet at most, and their bytes.
+pub(super) const ARRIVING_FRAMES: usize = 1_024;
+pub(super) const ARRIVING_BYTES: usize = 8 << 20;
+/// Larger frames are decoded on a thread that may take its time.
+const SMALL_FRAME_BYTES: usize = 32 << 10;
+
 /// How long after its rejection a batch may still be on its way from other nodes, milliseconds.
 pub(super) const LATE_MS: u64 = 10_000;
 
 /// The engine's end of the links: messages go to the driver, batches to the pool.
 pub(crate) struct PeerInbox {
+    door: Arc<Door>,
+    verifier: Arc<Remembering<Ed25519Verifier>>,
+    verifiers: Arc<Verifiers>,
+    budgets: BTreeMap<ValidatorId, Budgets>,
+}
+
+/// Where batches of peers go.
+struct Door {
     engine: EngineHandle,
+    arriving: Arc<Arriving>,
     pool: Arc<Pool>,
     reader: Reader,
     clock: Clock,
-    verifier: Arc<Remembering<Ed25519Verifier>>,
-    budgets: BTreeMap<ValidatorId, Budget>,
 }
 
 /// What of one peer may wait.
-struct Budget {
-    messages: Arc<Semaphore>,
-    bytes: Arc<Semaphore>,
+struct Budgets {
+    messages: Budget,
+    batches: Budget,
 }
 
-/// A waiting message's part of its peer's budget; given back when it is dropped.
+/// So many frames, and so many bytes.
+struct Budget {
+    frames: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    most_bytes: usize,
+}
+
+/// A waiting frame's part of its peer's budget; given back when it is dropped.
 pub(crate) struct Permit {
-    _message: OwnedSemaphorePermit,
+    _frame: OwnedSemaphorePermit,
     _bytes: OwnedSemaphorePermit,
 }
 
+#[cfg(test)]
+impl Permit {
+    /// A permit of a budget of its own.
+    pub(super) fn unlimited() -> Self {
+        let take = || Arc::new(Semaphore::new(1)).try_acquire_owned();
+        let (Ok(_frame), Ok(_bytes)) = (take(), take()) else { unreachable!("a new semaphore has room") };
+        Self { _frame, _bytes }
+    }
+}
+
 impl Budget {
-    fn new() -> Self {
-        Self {
-            messages: Arc::new(Semaphore::new(WAITING_MESSAGES)),
-            bytes: Arc::new(Semaphore::new(WAITING_BYTES)),
-        }
+    fn new(frames: usize, most_bytes: usize) -> Self {
+        let [frames, bytes] = [frames, most_bytes].map(|most| Arc::new(Semaphore::new(most)));
+        Self { frames, bytes, most_bytes }
     }
 
     /// Waits until there is room; `None` never in fact: the semaphores are not closed.
     async fn acquire(&self, bytes: usize) -> Option<Permit> {
-        let bytes = u32::try_from(bytes.min(WAITING_BYTES)).ok()?;
+        let bytes = u32::try_from(bytes.min(self.most_bytes)).ok()?;
         Some(Permit {
-            _message: self.messages.clone().acquire_owned().await.ok()?,
+            _frame: self.frames.clone().acquire_owned().await.ok()?,
             _bytes: self.bytes.clone().acquire_many_owned(bytes).await.ok()?,
         })
     }
@@ -71,17 +102,31 @@ impl Budget {
 
 impl PeerInbox {
     /// For the engine of this handle and its pool.
-    pub(crate) fn new(engine: EngineHandle, pool: Arc<Pool>, reader: Reader, clock: Clock) -> Self {
+    pub(crate) fn new(
+        engine: EngineHandle,
+        verifiers: Arc<Verifiers>,
+        pool: Arc<Pool>,
+        reader: Reader,
+        clock: Clock,
+    ) -> Self {
+        let budgets = || Budgets {
+            messages: Budget::new(WAITING_MESSAGES, WAITING_BYTES),
+            batches: Budget::new(ARRIVING_FRAMES, ARRIVING_BYTES),
+        };
         let members = engine.committee.topology().validators();
-        let budgets = members.map(|(id, _)| (id, Budget::new())).collect();
+        let budgets = members.map(|(id, _)| (id, budgets())).collect();
         let verifier = Arc::new(Remembering::new(Ed25519Verifier, &engine.committee));
-        Self { engine, pool, reader, clock, verifier, budgets }
+        let arriving = engine.arriving.clone();
+        let door = Arc::new(Door { engine, arriving, pool, reader, clock });
+        Self { door, verifier, verifiers, budgets }
+    }
+
+    fn budgets(&self, from: ValidatorId) -> Result<&Budgets, String> {
+        self.budgets.get(&from).ok_or_else(|| format!("{from} is not in the committee"))
     }
 
     async fn take_message(&self, from: ValidatorId, way: Way, frame: Bytes) -> Result<(), String> {
-        let Some(budget) = self.budgets.get(&from) else {
-            return Err(format!("{from} is not in the committee"));
-        };
+        let (budget, engine) = (&self.budgets(from)?.messages, &self.door.engine);
         let len = frame.len();
         let message = Message::decode(frame).map_err(|error| format!("no message: {error}"))?;
         let is_large = matches!(message, Message::Entries(_) | Message::Run(_));
@@ -89,13 +134,13 @@ impl PeerInbox {
             return Err(format!("a message that does not go the way of {way:?}"));
         }
         // Before the signatures: what is long decided could be repeated for ever.
-        if self.engine.status().has_passed(&message) {
+        if engine.status().has_passed(&message) {
             return Ok(());
         }
         let Some(message) = self.verify(message).await? else { return Ok(()) };
         let Some(permit) = budget.acquire(len).await else { return Ok(()) };
         // A stopped driver hears nothing.
-        let _ = self.engine.inputs.send(Event::Message { from, message: Box::new(message), permit });
+        let _ = engine.inputs.send(Event::Message { from, message: Box::new(message), permit });
         Ok(())
     }
 
@@ -111,7 +156,7 @@ impl PeerInbox {
                 false
             }
         };
-        let (committee, verifier) = (self.engine.committee.clone(), self.verifier.clone());
+        let (committee, verifier) = (self.door.engine.committee.clone(), self.verifier.clone());
         let verify = move || message.verify(&committee, &*verifier).map_err(|error| error.to_string());
         match is_cheap {
             true => verify().map(Some),
@@ -119,28 +164,46 @@ impl PeerInbox {
         }
     }
 
-    async fn take_batches(&self, frame: Bytes) -> Result<(), String> {
-        let (pool, reader, engine) = (self.pool.clone(), self.reader.clone(), self.engine.clone());
-        let Now { monotonic_ms: now_ms, wall_ms } = self.clock.now();
-        let taken = spawn_blocking(move || {
-            let batches = unknown(frame, &pool, &reader, wall_ms)?;
-            // Before the signatures: while the pool is full, a peer's batches cost next to nothing.
-            if batches.is_empty() || !has_room(pool.size(), &batches) {
-                return Ok(());
-            }
-            let verified =
-                batch_list::verify(batches).map_err(|(id, error)| format!("batch {id}: {error}"))?;
-            match pool.admit(verified, Source::Peer, &reader, now_ms) {
-                Ok(()) => engine.pool_changed(),
-                Err(error @ AdmitError::Full { .. }) => {
-                    tracing::debug!(%error, "a peer's batches are dropped");
-                }
-                Err(AdmitError::Store(error)) => unreadable(&error),
-            }
-            Ok(())
-        });
-        // The runtime stops: nobody is left to take them.
-        taken.await.unwrap_or(Ok(()))
+    /// Takes batches that are verified later. That one was signed by nobody, its sender is told with the next frame.
+    async fn take_batches(&self, from: ValidatorId, frame: Bytes) -> Result<(), String> {
+        let budgets = self.budgets(from)?;
+        if let Some(offence) = self.door.arriving.offence(from) {
+            return Err(offence);
+        }
+        let Some(permit) = budgets.batches.acquire(frame.len()).await else { return Ok(()) };
+        let (door, is_small) = (self.door.clone(), frame.len() <= SMALL_FRAME_BYTES);
+        let hold = move || door.hold(from, frame, permit);
+        let arrivals = match is_small {
+            true => hold()?,
+            // The runtime stops: nobody is left to take them.
+            false => spawn_blocking(hold).await.unwrap_or(Ok(Vec::new()))?,
+        };
+        for arrival in arrivals {
+            let door = self.door.clone();
+            self.verifiers.spawn(move || door.admit(arrival));
+        }
+        Ok(())
+    }
+}
+
+impl Door {
+    /// Holds the batches of a frame that are not known here, as far as the pool has room.
+    fn hold(&self, from: ValidatorId, frame: Bytes, permit: Permit) -> Result<Vec<Arrival>, String> {
+        let batches = unknown(frame, &self.pool, &self.reader, self.clock.now().wall_ms)?;
+        // Before the signatures: while the pool is full, a peer's batches cost next to nothing.
+        Ok(match has_room(self.pool.size(), &batches) {
+            true => self.arriving.hold(from, batches, &Arc::new(permit)),
+            false => Vec::new(),
+        })
+    }
+
+    /// Verifies a batch, unless somebody else has begun to.
+    fn admit(&self, arrival: Arrival) {
+        let Some(begun) = self.arriving.begin(arrival) else { return };
+        match begun.admit(&self.pool, &self.reader, self.clock.now().monotonic_ms) {
+            Ok(()) => self.engine.pool_changed(),
+            Err(error) => unreadable(&error),
+        }
     }
 }
 
@@ -148,14 +211,16 @@ impl Inbox for PeerInbox {
     async fn take(&self, from: ValidatorId, way: Way, frame: Bytes) -> Result<(), String> {
         match way {
             Way::Consensus | Way::Blocks => self.take_message(from, way, frame).await,
-            Way::Batches => self.take_batches(frame).await,
+            Way::Batches => self.take_batches(from, frame).await,
         }
     }
 
     fn displaced(&self, by: &[ValidatorId]) {
         let peers: Vec<String> = by.iter().map(ValidatorId::to_string).collect();
         let by = peers.join(", ");
-        self.engine.fail(format!("another process uses this node's keys: {by} hear it; stop one of the two"));
+        self.door
+            .engine
+            .fail(format!("another process uses this node's keys: {by} hear it; stop one of the two"));
     }
 }
 

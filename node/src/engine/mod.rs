@@ -5,6 +5,7 @@
 //! driver never waits for the others. What peers say comes by the *inbox*, from the network's threads.
 
 mod answers;
+mod arriving;
 mod attendance;
 mod committer;
 mod driver;
@@ -38,6 +39,7 @@ use tokio::sync::watch;
 use crate::broadcast::Broadcast;
 use crate::clock::Clock;
 use crate::network::Links;
+use arriving::Arriving;
 pub(crate) use inbox::PeerInbox;
 pub(crate) use progress::Progress;
 use pulse::Fault;
@@ -75,6 +77,7 @@ pub(crate) struct Engine {
     going: Going,
     doubt: Option<String>,
     fault: Arc<Fault>,
+    arriving: Arc<Arriving>,
     head: watch::Receiver<u64>,
     /// What was decided before the restart is committed when the head is here.
     recovered_height: u64,
@@ -116,6 +119,7 @@ pub(crate) struct EngineHandle {
     /// Why the node could not vote when it started.
     doubt: Option<String>,
     fault: Arc<Fault>,
+    arriving: Arc<Arriving>,
 }
 
 impl EngineHandle {
@@ -256,6 +260,7 @@ impl Engine {
             meter: meter::Meter::new(pipeline.clone(), committee.clone(), own),
             fault: fault.clone(),
         };
+        let arriving = Arc::new(Arriving::default());
         let executor = executor::Executor {
             ledger: ledger.clone(),
             pool: pool.clone(),
@@ -264,6 +269,7 @@ impl Engine {
             clock,
             answers: inputs.clone(),
             pipeline: pipeline.clone(),
+            arriving: arriving.clone(),
             fault: fault.clone(),
         };
         let going = Going::default();
@@ -292,6 +298,7 @@ impl Engine {
             going,
             doubt,
             fault,
+            arriving,
             head,
             recovered_height,
             threads,
@@ -307,6 +314,7 @@ impl Engine {
             going: self.going.clone(),
             doubt: self.doubt.clone(),
             fault: self.fault.clone(),
+            arriving: self.arriving.clone(),
         }
     }
 

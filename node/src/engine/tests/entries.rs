@@ -1,5 +1,7 @@
 //! Entries on their way from the node that has them to the one that lacks them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use consensus::{Input, Message};
 use ledger_types::{Batch, BlockHeader, Verified};
@@ -7,10 +9,11 @@ use ledger_types::{Batch, BlockHeader, Verified};
 use super::super::answers::{Answerer, Question};
 use super::super::driver::Event;
 use super::super::executor::Task;
+use super::super::inbox::Permit;
 use super::Bench;
 use crate::batch_list;
 use crate::network::Links;
-use crate::testing::{batch, forged, rejected_batch};
+use crate::testing::{batch, forged, rejected_batch, validator};
 
 /// What came of checking a proposal.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,6 +70,27 @@ fn entries_come_from_a_peer_and_the_block_is_whole() {
     assert_eq!(check(&voter, &proposal, rest), Checked::Valid);
     assert!(batches.iter().all(|batch| voter.pool.contains(&batch.id)));
     assert_eq!(entries(&voter, &proposal.0, &[0, 1, 2, 3]), entries(&leader, &proposal.0, &[0, 1, 2, 3]));
+}
+
+#[test]
+fn what_arrives_is_verified_when_a_proposal_names_it() {
+    let (leader, voter) = (Bench::new(4), Bench::new(4));
+    let (one, other) = (batch(1), batch(2));
+    let proposal = propose(&leader, &[one.clone(), other.clone()]);
+    let hold = |from, batch: Batch| {
+        let held = voter.arriving.hold(validator(from), vec![batch], &Arc::new(Permit::unlimited()));
+        assert_eq!(held.len(), 1);
+    };
+    // A liar sends what nobody signed under the same id.
+    hold(2, forged(&one));
+    assert_eq!(check(&voter, &proposal, Bytes::new()), Checked::Missing(vec![0, 1]));
+    assert!(voter.arriving.offence(validator(2)).unwrap().contains("signature"));
+    hold(2, forged(&one));
+    hold(3, one.into_inner());
+    hold(3, other.into_inner());
+    assert_eq!(check(&voter, &proposal, Bytes::new()), Checked::Valid);
+    assert_eq!(voter.pool.size().0, 2);
+    voter.arriving.settle();
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What the inbox takes from peers, and how much of it waits.
 
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
 use bytes::Bytes;
 use consensus::Message;
 use consensus::message::{Entries, Heartbeat};
@@ -7,19 +10,27 @@ use futures_util::FutureExt as _;
 use ledger_types::certificate::{Certificate, CertificateVote, Certified};
 use ledger_types::limits::{BLOCK_BYTES, POOL_BATCHES, POOL_BYTES};
 use ledger_types::{BlockId, Signature};
+use parking_lot::Mutex;
 
 use super::super::driver::Event;
-use super::super::inbox::{LATE_MS, PeerInbox, WAITING_BYTES, WAITING_MESSAGES, has_room, unknown};
-use super::Bench;
+use super::super::inbox::{
+    ARRIVING_FRAMES, LATE_MS, PeerInbox, WAITING_BYTES, WAITING_MESSAGES, has_room, unknown,
+};
 use super::answers::commit;
+use super::{Bench, EngineHandle};
 use crate::batch_list;
 use crate::clock::Clock;
 use crate::network::{Inbox as _, Way};
 use crate::testing::{batch, forged, rejected_batch, validator};
+use crate::verifiers::Verifiers;
 
 fn inbox(bench: &Bench) -> PeerInbox {
+    inbox_of(bench, bench.handle(4, true))
+}
+
+fn inbox_of(bench: &Bench, handle: EngineHandle) -> PeerInbox {
     let (pool, reader) = (bench.pool.clone(), bench.ledger.reader());
-    PeerInbox::new(bench.handle(4, true), pool, reader, Clock::start())
+    PeerInbox::new(handle, bench.verifiers.clone(), pool, reader, Clock::start())
 }
 
 fn entries(bytes: usize) -> Bytes {
@@ -40,6 +51,9 @@ async fn what_no_honest_peer_sends_is_an_error() {
         signature: Signature::ZERO,
     };
     let good = batch(1);
+    let forgery = batch_list::encode([&*good, &forged(&batch(2))]);
+    inbox.take(validator(3), Way::Batches, forgery).await.unwrap();
+    bench.arriving.settle();
     for (way, frame, reason) in [
         (Way::Consensus, Bytes::from_static(b"junk"), "no message"),
         (Way::Blocks, Bytes::new(), "no message"),
@@ -47,15 +61,18 @@ async fn what_no_honest_peer_sends_is_an_error() {
         (Way::Blocks, Message::Heartbeat(heartbeat).encode().into(), "does not go the way"),
         (Way::Consensus, Message::Heartbeat(heartbeat).encode().into(), "does not verify"),
         (Way::Batches, Bytes::from_static(b"junk"), "no batches"),
-        (Way::Batches, batch_list::encode([&*good, &forged(&batch(2))]), "signature"),
         (Way::Batches, batch_list::encode(std::iter::repeat_n(&*good, 1_001)), "1001 batches"),
     ] {
         let refused = inbox.take(validator(2), way, frame).await.unwrap_err();
         assert!(refused.contains(reason), "{refused}");
     }
     assert!(inbox.take(validator(5), Way::Blocks, entries(1)).await.is_err(), "no member");
-    assert_eq!(bench.pool.size(), (0, 0));
-    assert_eq!(bench.events.try_iter().count(), 0);
+    // What was forged is found out later, costs its sender the next frame, and spoils nothing beside it.
+    let refused = inbox.take(validator(3), Way::Batches, Bytes::new()).await.unwrap_err();
+    assert!(refused.contains("signature") && refused.contains(&batch(2).id.to_string()), "{refused}");
+    inbox.take(validator(3), Way::Batches, Bytes::new()).await.expect("told once");
+    assert!(bench.pool.contains(&good.id) && bench.pool.size().0 == 1);
+    assert!(bench.events.try_iter().all(|event| matches!(event, Event::PoolChanged)));
 }
 
 /// A nullification that nobody signed.
@@ -72,7 +89,7 @@ async fn certificates_of_views_long_decided_cost_no_signature_check() {
     let bench = Bench::new(4);
     let handle = bench.handle(4, true);
     handle.shown.lock().status.final_view = 10;
-    let inbox = PeerInbox::new(handle, bench.pool.clone(), bench.ledger.reader(), Clock::start());
+    let inbox = inbox_of(&bench, handle);
     inbox.take(validator(2), Way::Consensus, unsigned(9)).await.expect("nobody looks at what signed it");
     let refused = inbox.take(validator(2), Way::Consensus, unsigned(10)).await.unwrap_err();
     assert!(refused.contains("does not verify"), "{refused}");
@@ -85,14 +102,52 @@ async fn a_peers_batches_come_into_the_pool_once() {
     let inbox = inbox(&bench);
     let frame = batch_list::encode([&*batch(1), &*batch(2)]);
     inbox.take(validator(2), Way::Batches, frame.clone()).await.unwrap();
-    assert!(matches!(bench.events.try_recv(), Ok(Event::PoolChanged)));
+    for _ in 0..2 {
+        assert!(matches!(bench.events.recv(), Ok(Event::PoolChanged)));
+    }
     assert_eq!(bench.pool.size().0, 2);
     inbox.take(validator(3), Way::Batches, frame).await.unwrap();
     // What is known is not verified again: these ids are enough.
     inbox.take(validator(3), Way::Batches, batch_list::encode([&forged(&batch(1))])).await.unwrap();
+    bench.arriving.settle();
     assert_eq!((bench.events.try_iter().count(), bench.pool.size().0), (0, 2));
+    assert_eq!(bench.arriving.offence(validator(3)), None);
     let held = bench.pool.get(&batch(1).id).unwrap();
     assert_eq!(held.transactions[0].header_bytes, batch(1).transactions[0].header_bytes);
+}
+
+/// Keeps all verifying threads busy until the sender is dropped.
+fn occupy(verifiers: &Verifiers) -> Sender<()> {
+    let (release, released) = channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    for _ in 0..std::thread::available_parallelism().unwrap().get() {
+        let released = released.clone();
+        verifiers.spawn(move || _ = released.lock().recv());
+    }
+    release
+}
+
+#[test]
+fn what_arrives_of_one_peer_is_bounded() {
+    let bench = Bench::new(4);
+    let inbox = inbox(&bench);
+    let release = occupy(&bench.verifiers);
+    let frame = |number| batch_list::encode([&*batch(number)]);
+    let most = u32::try_from(ARRIVING_FRAMES).unwrap();
+    for number in 0..most {
+        let taken = inbox.take(validator(2), Way::Batches, frame(number)).now_or_never();
+        assert_eq!(taken, Some(Ok(())), "{number}: nobody waits for a signature");
+    }
+    let mut waiting = Box::pin(inbox.take(validator(2), Way::Batches, frame(most)));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    let other = inbox.take(validator(3), Way::Batches, frame(most + 1)).now_or_never();
+    assert_eq!(other, Some(Ok(())), "another peer is not held up");
+    assert_eq!(bench.pool.size().0, 0);
+    drop(release);
+    bench.arriving.settle();
+    assert_eq!(waiting.now_or_never(), Some(Ok(())));
+    bench.arriving.settle();
+    assert_eq!(bench.pool.size().0, ARRIVING_FRAMES + 2, "what waited for room is not lost");
 }
 
 #[test]
@@ -157,8 +212,7 @@ fn a_peer_waits_when_too_much_of_it_is_not_handled() {
 fn a_displaced_node_stops() {
     let bench = Bench::new(4);
     let handle = bench.handle(4, true);
-    let reader = bench.ledger.reader();
-    let inbox = PeerInbox::new(handle.clone(), bench.pool.clone(), reader, Clock::start());
+    let inbox = inbox_of(&bench, handle.clone());
     inbox.displaced(&[validator(2), validator(4)]);
     assert!(handle.fault().unwrap().contains("c1-2, c1-4"));
     assert!(matches!(bench.events.try_recv(), Ok(Event::PoolChanged)), "the driver wakes");

@@ -15,12 +15,14 @@ use ledger::{Ledger, Pool, Source};
 use ledger_types::{Batch, Verified};
 use parking_lot::Mutex;
 
+use super::arriving::Arriving;
 use super::driver::Event;
 use super::executor::{Executor, Task};
 use super::pulse::Fault;
 use super::{EngineHandle, Shown, below_quorum};
 use crate::clock::Clock;
 use crate::testing;
+use crate::verifiers::Verifiers;
 
 /// A node without its driver: what the driver would hear comes out of `events`.
 struct Bench {
@@ -28,6 +30,8 @@ struct Bench {
     network: Genesis,
     ledger: Arc<Ledger>,
     pool: Arc<Pool>,
+    arriving: Arc<Arriving>,
+    verifiers: Arc<Verifiers>,
     sender: Sender<Event>,
     events: Receiver<Event>,
 }
@@ -38,7 +42,17 @@ impl Bench {
         let network = testing::network(validators);
         let ledger = testing::ledger(directory.path(), &network);
         let (sender, events) = channel();
-        Self { _directory: directory, network, ledger, pool: Arc::default(), sender, events }
+        let verifiers = Arc::new(Verifiers::start().unwrap());
+        Self {
+            _directory: directory,
+            network,
+            ledger,
+            pool: Arc::default(),
+            arriving: Arc::default(),
+            verifiers,
+            sender,
+            events,
+        }
     }
 
     fn admit(&self, batches: &[Verified<Batch>]) {
@@ -58,6 +72,7 @@ impl Bench {
             clock: Clock::start(),
             answers: self.sender.clone(),
             pipeline: Metrics::default().pipeline(),
+            arriving: self.arriving.clone(),
             fault: Arc::new(Fault::none()),
         };
         executor.run(&queue);
@@ -82,6 +97,7 @@ impl Bench {
         };
         EngineHandle {
             inputs: self.sender.clone(),
+            arriving: self.arriving.clone(),
             committee: testing::committee(&self.ledger, &self.network),
             going: Default::default(),
             shown: Arc::new(Mutex::new(Shown {

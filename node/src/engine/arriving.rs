@@ -1,0 +1,153 @@
+//! Batches of peers whose signatures are not verified yet. A proposal may name one before its turn comes: then the
+//! execution thread verifies it at once, and no peer is asked for what is here already.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ledger::store::StoreError;
+use ledger::{AdmitError, Pool, Reader, Source};
+use ledger_types::{Batch, BatchId, ValidatorId};
+use parking_lot::{Condvar, Mutex};
+
+use super::inbox::Permit;
+
+/// A batch and who sent it: of two peers that send one id, one may lie about what it says.
+pub(super) type Arrival = (BatchId, ValidatorId);
+
+/// The batches that arrive, bounded by the permits of the peers that sent them.
+#[derive(Default)]
+pub(crate) struct Arriving {
+    held: Mutex<Held>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct Held {
+    batches: BTreeMap<Arrival, Stage>,
+    /// What peers sent that nobody signed so.
+    offences: BTreeMap<ValidatorId, String>,
+}
+
+enum Stage {
+    /// Nobody has begun to verify it.
+    Waits(Batch, Arc<Permit>),
+    /// Somebody verifies it.
+    Begun,
+}
+
+/// A batch to verify. When this is dropped, the batch is in the pool or of no use, and does not arrive any more.
+pub(super) struct Begun<'a> {
+    batch: Batch,
+    end: End<'a>,
+    _permit: Arc<Permit>,
+}
+
+/// Ends an arrival when it is dropped.
+struct End<'a> {
+    arriving: &'a Arriving,
+    arrival: Arrival,
+}
+
+impl Arriving {
+    /// Holds batches of a peer that are not held yet, and tells which.
+    pub(super) fn hold(&self, from: ValidatorId, batches: Vec<Batch>, permit: &Arc<Permit>) -> Vec<Arrival> {
+        let mut held = self.held.lock();
+        let mut new = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let arrival = (batch.id, from);
+            held.batches.entry(arrival).or_insert_with(|| {
+                new.push(arrival);
+                Stage::Waits(batch, permit.clone())
+            });
+        }
+        new
+    }
+
+    /// Begins to verify a batch; `None` when somebody else has.
+    pub(super) fn begin(&self, arrival: Arrival) -> Option<Begun<'_>> {
+        let mut held = self.held.lock();
+        let stage = held.batches.get_mut(&arrival)?;
+        match std::mem::replace(stage, Stage::Begun) {
+            Stage::Begun => None,
+            Stage::Waits(batch, permit) => {
+                Some(Begun { batch, end: End { arriving: self, arrival }, _permit: permit })
+            }
+        }
+    }
+
+    /// Begins to verify those of these batches that nobody has begun.
+    pub(super) fn begin_all(&self, ids: &[BatchId]) -> Vec<Begun<'_>> {
+        let arrivals: Vec<Arrival> = {
+            let held = self.held.lock();
+            ids.iter().flat_map(|id| held.of(id).map(|(arrival, _)| *arrival)).collect()
+        };
+        arrivals.into_iter().filter_map(|arrival| self.begin(arrival)).collect()
+    }
+
+    /// Waits until none of these batches is being verified.
+    pub(super) fn wait_for(&self, ids: &[BatchId]) {
+        let mut held = self.held.lock();
+        self.ended.wait_while(&mut held, |held| {
+            ids.iter().any(|id| held.of(id).any(|(_, stage)| matches!(stage, Stage::Begun)))
+        });
+    }
+
+    /// What a peer was found to have sent, told once.
+    pub(super) fn offence(&self, of: ValidatorId) -> Option<String> {
+        self.held.lock().offences.remove(&of)
+    }
+
+    /// Waits until nothing arrives any more.
+    #[cfg(test)]
+    pub(super) fn settle(&self) {
+        let mut held = self.held.lock();
+        self.ended.wait_while(&mut held, |held| !held.batches.is_empty());
+    }
+}
+
+impl Held {
+    /// What is held of a batch, of whichever peer.
+    fn of(&self, id: &BatchId) -> impl Iterator<Item = (&Arrival, &Stage)> {
+        let id = *id;
+        self.batches
+            .range((id, ValidatorId { cluster: 0, node: 0 })..)
+            .take_while(move |((of, _), _)| *of == id)
+    }
+}
+
+impl Begun<'_> {
+    /// Verifies the batch and gives it to the pool, if that has room.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub(super) fn admit(self, pool: &Pool, reader: &Reader, now_ms: u64) -> Result<(), StoreError> {
+        let Self { batch, end, .. } = self;
+        if pool.contains(&batch.id) {
+            return Ok(());
+        }
+        let verified = match batch.verify() {
+            Ok(verified) => verified,
+            Err(error) => {
+                let (batch, from) = end.arrival;
+                let offence = format!("batch {batch}: {error}");
+                end.arriving.held.lock().offences.insert(from, offence);
+                return Ok(());
+            }
+        };
+        match pool.admit(vec![verified], Source::Peer, reader, now_ms) {
+            Ok(()) => Ok(()),
+            Err(error @ AdmitError::Full { .. }) => {
+                tracing::debug!(%error, "a peer's batch is dropped");
+                Ok(())
+            }
+            Err(AdmitError::Store(error)) => Err(error),
+        }
+    }
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.arriving.held.lock().batches.remove(&self.arrival);
+        self.arriving.ended.notify_all();
+    }
+}
