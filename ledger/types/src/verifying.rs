@@ -107,7 +107,9 @@ impl<const N: usize, K: Copy> Parsed<N, K> {
 
 #[cfg(test)]
 mod tests {
-    use curve25519_dalek::Scalar;
+    use curve25519_dalek::edwards::CompressedEdwardsY;
+    use curve25519_dalek::traits::IsIdentity as _;
+    use curve25519_dalek::{EdwardsPoint, Scalar};
     use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
     use proptest::prelude::*;
 
@@ -188,6 +190,43 @@ mod tests {
                 prop_assert!(!agreed(&key, &message, &Signature::from_slice(signature).unwrap()));
             }
         }
+    }
+
+    /// A key with a part of small order beside its own: k, not k modulo the group's order, must multiply that part.
+    #[test]
+    fn keys_with_a_part_of_small_order_are_judged_alike() {
+        let torsion = CompressedEdwardsY(SMALL_ORDER[4]).decompress().unwrap();
+        assert!(!torsion.is_identity() && torsion.is_small_order());
+        let mut accepted = 0;
+        for number in 0..200u8 {
+            let secret = SigningKey::from_bytes(&[number; 32]).to_scalar();
+            let a = (EdwardsPoint::mul_base(&secret) + torsion).compress();
+            let key = VerifyingKey::from_bytes(a.as_bytes()).unwrap();
+            let nonce = Scalar::from(u64::from(number) + 1);
+            let r = EdwardsPoint::mul_base(&nonce).compress();
+            let k = Scalar::from_bytes_mod_order_wide(&sha512(&[r.as_bytes(), a.as_bytes(), b"message"]));
+            let signature = Signature::from_components(r.to_bytes(), (nonce + k * secret).to_bytes());
+            accepted += usize::from(agreed(&key, b"message", &signature));
+        }
+        // The part vanishes where k is a multiple of 8.
+        assert!((5..60).contains(&accepted), "{accepted}");
+    }
+
+    #[test]
+    fn an_s_that_is_not_reduced_is_refused() {
+        let signing = SigningKey::from_bytes(&[7; 32]);
+        let signature = signing.sign(b"message");
+        assert!(agreed(&signing.verifying_key(), b"message", &signature));
+        // s + L is the same number modulo the group's order.
+        let mut bytes = signature.to_bytes();
+        let order = (-Scalar::ONE).to_bytes();
+        let mut carry = 1u16;
+        for (byte, add) in bytes[32..].iter_mut().zip(order) {
+            carry += u16::from(*byte) + u16::from(add);
+            *byte = carry as u8;
+            carry >>= 8;
+        }
+        assert!(!agreed(&signing.verifying_key(), b"message", &Signature::from_bytes(&bytes)));
     }
 
     #[test]
