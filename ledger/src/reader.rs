@@ -238,14 +238,6 @@ impl Reader {
         Ok(Some(place).filter(|place| self.is_committed(place.batch.height)))
     }
 
-    /// The committed transaction that said exactly this, under whatever signature.
-    pub(crate) fn transaction_of_content(&self, hash: &Hash) -> Result<Option<TransactionId>, ReadError> {
-        let view = self.0.block.read()?;
-        let Some(value) = view.get(&schema::transaction_content(hash))? else { return Ok(None) };
-        let id = value.try_into().map_err(|_| self.damaged(hash.to_string(), "not a transaction id"))?;
-        Ok(Some(TransactionId(id)))
-    }
-
     /// A committed batch.
     ///
     /// # Errors

@@ -57,9 +57,8 @@ impl Ledger {
         candidates: &[Candidate],
         max_transactions: usize,
     ) -> Result<(Arc<Executed>, Vec<BatchId>), LedgerError> {
-        let Built { executed, deferred } = self.on_parent(parent, |view| {
-            Ok(self.executor.build(view, slot, candidates.iter().cloned(), max_transactions)?)
-        })?;
+        let Built { executed, deferred } = self
+            .on_parent(parent, |view| Ok(self.executor.build(view, slot, candidates, max_transactions)?))?;
         Ok((self.keep(executed), deferred))
     }
 

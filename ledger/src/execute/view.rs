@@ -7,8 +7,9 @@ use bytes::Bytes;
 use ledger_types::{Address, BatchId, BlockHeader, Hash, TransactionId};
 
 use super::Executed;
-use crate::reader::Reader;
-use crate::store::StoreError;
+use crate::reader::{BatchPlace, Reader, TransactionPlace};
+use crate::state_file::StateView;
+use crate::store::{StoreError, View, schema};
 
 /// The past of a block to execute: its parent and everything below.
 #[derive(Clone)]
@@ -47,46 +48,77 @@ impl ParentView {
         &self.reader
     }
 
-    pub(crate) fn state(&self, address: &Address) -> Result<Option<Bytes>, StoreError> {
-        match self.layers.iter().find_map(|layer| layer.state_change(address)) {
-            Some(changed) => Ok(changed.clone()),
-            None => self.base_height.map_or(Ok(None), |height| self.reader.state(address, height)),
-        }
+    /// Begins reading. Many small reads of one thread share a transaction of each file.
+    pub(crate) fn open(&self) -> Result<Past<'_>, StoreError> {
+        let committed = self.reader.committed();
+        Ok(Past { parent: self, block: committed.block.read()?, merkle: committed.merkle.read()? })
+    }
+}
+
+/// A past that one thread reads. Keep it no longer than it takes to execute a block: it holds old pages alive.
+pub(crate) struct Past<'a> {
+    parent: &'a ParentView,
+    block: View<'a>,
+    merkle: View<'a>,
+}
+
+impl<'a> Past<'a> {
+    pub(super) fn parent(&self) -> &'a ParentView {
+        self.parent
     }
 
-    pub(crate) fn has_batch(&self, id: &BatchId) -> Result<bool, StoreError> {
-        if self.layers.iter().any(|layer| layer.has_batch(id)) {
+    pub(crate) fn state(&self, address: &Address) -> Result<Option<Bytes>, StoreError> {
+        if let Some(changed) = self.parent.layers.iter().find_map(|layer| layer.state_change(address)) {
+            return Ok(changed.clone());
+        }
+        let Some(height) = self.parent.base_height else { return Ok(None) };
+        let state = StateView::with_top(&self.merkle, &self.parent.reader.committed().top);
+        state.value(address, height).map_err(|error| state.fault(error))
+    }
+
+    pub(super) fn has_batch(&self, id: &BatchId) -> Result<bool, StoreError> {
+        if self.parent.layers.iter().any(|layer| layer.has_batch(id)) {
             return Ok(true);
         }
-        Ok(self.reader.batch_place(id)?.is_some_and(|place| self.is_below(place.height)))
+        let Some(place) = self.block.get(&schema::batch_place(id))? else { return Ok(false) };
+        let place = BatchPlace::decode(place).ok_or_else(|| self.damaged(id, "not a place"))?;
+        Ok(self.is_below(place.height))
     }
 
     /// Whether the batch was rejected above a height. What a leader passes over; no rule for voters, since it asks how far
     /// this node has committed.
-    pub(crate) fn has_rejection_above(&self, id: &BatchId, height: u64) -> Result<bool, StoreError> {
-        if self.layers.iter().any(|layer| layer.decides(id)) {
+    pub(super) fn has_rejection_above(&self, id: &BatchId, height: u64) -> Result<bool, StoreError> {
+        if self.parent.layers.iter().any(|layer| layer.decides(id)) {
             return Ok(true);
         }
-        Ok(self.reader.rejection_height(id)?.is_some_and(|rejected| rejected > height))
+        Ok(self.parent.reader.rejection_height(id)?.is_some_and(|rejected| rejected > height))
     }
 
-    pub(crate) fn has_transaction(&self, id: &TransactionId) -> Result<bool, StoreError> {
-        if self.layers.iter().any(|layer| layer.has_transaction(id)) {
-            return Ok(true);
-        }
-        Ok(self.reader.transaction_place(id)?.is_some_and(|place| self.is_below(place.batch.height)))
+    pub(super) fn has_transaction(&self, id: &TransactionId) -> Result<bool, StoreError> {
+        Ok(self.parent.layers.iter().any(|layer| layer.has_transaction(id)) || self.has_committed(id)?)
     }
 
-    pub(crate) fn has_content(&self, hash: &Hash) -> Result<bool, StoreError> {
-        if self.layers.iter().any(|layer| layer.has_content(hash)) {
+    pub(super) fn has_content(&self, hash: &Hash) -> Result<bool, StoreError> {
+        if self.parent.layers.iter().any(|layer| layer.has_content(hash)) {
             return Ok(true);
         }
-        let Some(id) = self.reader.transaction_of_content(hash)? else { return Ok(false) };
-        let place = self.reader.transaction_place(&id)?;
-        Ok(place.is_some_and(|place| self.is_below(place.batch.height)))
+        let Some(id) = self.block.get(&schema::transaction_content(hash))? else { return Ok(false) };
+        let id = id.try_into().map_err(|_| self.damaged(hash, "not a transaction id"))?;
+        self.has_committed(&TransactionId(id))
+    }
+
+    /// Whether the transaction is in a block up to the base.
+    fn has_committed(&self, id: &TransactionId) -> Result<bool, StoreError> {
+        let Some(place) = self.block.get(&schema::transaction_place(id))? else { return Ok(false) };
+        let place = TransactionPlace::decode(place).ok_or_else(|| self.damaged(id, "not a place"))?;
+        Ok(self.is_below(place.batch.height))
     }
 
     fn is_below(&self, height: u64) -> bool {
-        self.base_height.is_some_and(|base| height <= base)
+        self.parent.base_height.is_some_and(|base| height <= base)
+    }
+
+    fn damaged(&self, record: &impl ToString, reason: &str) -> StoreError {
+        StoreError::damaged(self.block.file_name(), record.to_string(), reason)
     }
 }
