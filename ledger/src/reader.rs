@@ -264,7 +264,7 @@ impl Reader {
         let damaged = |reason: &str| self.damaged(format!("block {}", place.height), reason);
         let (_, body) = self.stored_block(place.height)?.ok_or_else(|| damaged("missing"))?;
         match entry_of(body, place.entry) {
-            Ok(Entry::Batch(batch)) => Ok(batch),
+            Ok(Entry::Batch(batch)) => Ok(Arc::unwrap_or_clone(batch)),
             Ok(Entry::Rejection(_)) => Err(damaged("an indexed entry is a rejection")),
             Err(error) => Err(damaged(&error.to_string())),
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ledger_types::Address;
 
-use crate::execute::ParentView;
+use crate::execute::Past;
 use crate::state::presence::{self, Found, PresenceCursor};
 use crate::state::{
     Branch, LayeredSource, Leaf, NodeKey, NodeSource, StateError, Top, TreeUpdate, tree, value_hash,
@@ -60,7 +60,7 @@ impl<'a> StateView<'a> {
     }
 
     /// The value that an address's leaf stands for.
-    fn value_of(&self, address: &Address, leaf: &Leaf) -> Result<Bytes, StateError> {
+    pub(crate) fn value_of(&self, address: &Address, leaf: &Leaf) -> Result<Bytes, StateError> {
         let value = self.view.get(&schema::state_value(leaf.version, address)).map_err(unreadable)?;
         let damaged = |reason: &str| StateError::DamagedRecord {
             record: format!("value at {address} of height {}", leaf.version),
@@ -130,18 +130,17 @@ fn require_kept(view: &View<'_>, height: u64) -> Result<(), StoreError> {
 
 /// The tree after a block's changes on top of its parent.
 pub(crate) fn update_tree(
-    parent: &ParentView,
+    past: &Past<'_>,
     height: u64,
     changes: &BTreeMap<Address, Option<Bytes>>,
 ) -> Result<TreeUpdate, StoreError> {
-    let committed = parent.reader().committed();
-    let view = committed.merkle.read()?;
+    let parent = past.parent();
     if let Some(base) = parent.base_height() {
-        require_kept(&view, base)?;
+        require_kept(past.state_file(), base)?;
     }
-    let stored = StateView::with_top(&view, &committed.top);
-    let source = LayeredSource::new(parent.layers().iter().map(|layer| layer.tree()), &stored);
-    tree::update(&source, height, changes).map_err(|error| stored.fault(error))
+    let committed = past.committed_state();
+    let source = LayeredSource::new(parent.layers().iter().map(|layer| layer.tree()), &committed);
+    tree::update(&source, height, changes).map_err(|error| committed.stored.fault(error))
 }
 
 /// Gives what a block's changes, with the tree after them, add to the state file, record by record, ascending by key.

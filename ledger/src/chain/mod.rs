@@ -65,7 +65,8 @@ impl Ledger {
     /// Executes somebody else's proposal and keeps it as executed when it holds.
     ///
     /// # Errors
-    /// When the parent is not known here, execution gives another block, or storage fails.
+    /// When the entries are not those of the header (nothing is executed then), the parent is not known here, execution
+    /// gives another block, or storage fails.
     pub fn check(
         &self,
         header: &BlockHeader,
@@ -154,6 +155,7 @@ impl From<CheckError> for LedgerError {
     fn from(error: CheckError) -> Self {
         match error {
             CheckError::Store(error) => Self::Store(error),
+            CheckError::OtherEntries => Self::OtherEntries,
             differs => Self::Check(differs.to_string()),
         }
     }

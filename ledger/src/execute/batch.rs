@@ -89,14 +89,13 @@ impl BlockScope<'_> {
             let first = batch.transactions.first().map_or(TransactionId::ZERO, |first| first.id);
             return Ok(Err(reject(batch, first, Invalid::new(RejectionReason::Limit, message))));
         }
-        let effects =
-            BatchEffects { changes: Changes::new(), receipts: Vec::with_capacity(batch.transactions.len()) };
+        let effects = BatchEffects::default();
         let mut run = Execution { scope: self, before, effects, contents: HashSet::new() };
         for (index, transaction) in batch.transactions.iter().enumerate() {
             match run.apply(&batch.transactions[..index], transaction) {
                 Ok((changes, receipt)) => {
                     run.effects.changes.extend(changes);
-                    run.effects.receipts.push(receipt);
+                    run.effects.receipts.push(&receipt);
                 }
                 Err(Stop::Invalid(invalid)) => return Ok(Err(reject(batch, transaction.id, invalid))),
                 Err(Stop::Fault(error)) => return Err(error),

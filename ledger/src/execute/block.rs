@@ -12,10 +12,11 @@ use ledger_types::{
 use thiserror::Error;
 
 use super::Executed;
-use super::ahead::{Ahead, LEAST_TRANSACTIONS};
+use super::ahead::{self, Ahead, LEAST_TRANSACTIONS};
 use super::plan;
 use super::run::Run;
 use super::view::{ParentView, Past};
+use crate::roots::EntryList;
 use crate::store::StoreError;
 
 /// Everything of a header that does not come from execution.
@@ -55,9 +56,22 @@ pub struct ProposedEntry {
     pub rejection: Option<Rejection>,
 }
 
+impl ProposedEntry {
+    /// The entry as its proposer says.
+    pub(super) fn as_proposed(&self) -> Entry {
+        match &self.rejection {
+            Some(rejection) => Entry::Rejection(rejection.clone()),
+            None => Entry::Batch(self.batch.share()),
+        }
+    }
+}
+
 /// Why a block does not hold.
 #[derive(Debug, Error)]
 pub enum CheckError {
+    /// The entries are not those of the header; others may be. Found out before anything is executed.
+    #[error("the entries are not those of the header")]
+    OtherEntries,
     /// Execution gives something else than the block says.
     #[error("block {height}: {what} differs from execution")]
     Differs {
@@ -89,15 +103,17 @@ pub struct Executor {
 impl Executor {
     /// An executor of these families, on all cores where that pays.
     pub fn new(registry: Arc<dyn FamilyRegistry>) -> Self {
-        let threads = available_parallelism().map_or(1, usize::from);
-        let ahead = Ahead { threads, least_transactions: LEAST_TRANSACTIONS, plan: plan::groups };
-        Self { registry, ahead }
+        Self::with_threads(registry, available_parallelism().map_or(1, usize::from))
     }
 
-    /// The same on the caller's thread alone: for who executes several blocks at the same time.
-    #[must_use]
-    pub fn on_one_thread(self) -> Self {
-        Self { ahead: Ahead { threads: 1, ..self.ahead }, ..self }
+    /// An executor for who executes several blocks at the same time: each on its caller's thread alone.
+    pub fn on_one_thread(registry: Arc<dyn FamilyRegistry>) -> Self {
+        Self::with_threads(registry, 1)
+    }
+
+    fn with_threads(registry: Arc<dyn FamilyRegistry>, threads: usize) -> Self {
+        let (helpers, plan) = (ahead::helpers(threads), plan::groups);
+        Self { registry, ahead: Ahead { helpers, least_transactions: LEAST_TRANSACTIONS, plan } }
     }
 
     /// Builds a block from candidates, in order, until the block is full or has so many transactions. Candidates that
@@ -134,7 +150,7 @@ impl Executor {
                     {
                         deferred.push(batch.id);
                     }
-                    outcome => run.push(batch, outcome),
+                    outcome => run.push(batch.share(), outcome),
                 }
             }
         }
@@ -144,7 +160,7 @@ impl Executor {
     /// Executes a proposal of somebody else and compares.
     ///
     /// # Errors
-    /// When execution gives another block, or this node's storage fails.
+    /// When the entries are not those of the header, execution gives another block, or this node's storage fails.
     pub(crate) fn check(
         &self,
         parent: &ParentView,
@@ -155,8 +171,13 @@ impl Executor {
             height: header.height,
             what: format!("entry {index}: {what}"),
         };
+        let mut list = EntryList::default();
+        entries.iter().for_each(|entry| list.push(&entry.as_proposed()));
+        if list.root() != header.entries_root {
+            return Err(CheckError::OtherEntries);
+        }
         let past = parent.open()?;
-        let mut run = Run::new(self, &past, header.time_ms)?;
+        let mut run = Run::new(self, &past, header.time_ms)?.with_list(list);
         let mut rest = entries.iter().enumerate().map(Ok::<_, StoreError>).peekable();
         loop {
             let window = run.window(&mut rest, |(_, entry)| Some(&entry.batch))?;
@@ -175,7 +196,7 @@ impl Executor {
                 if outcome.as_ref().err().map(Box::as_ref) != entry.rejection.as_ref() {
                     return Err(differs(index, "outcome"));
                 }
-                run.push(&entry.batch, outcome);
+                run.push(entry.batch.share(), outcome);
             }
         }
         match rest.next() {
@@ -207,7 +228,7 @@ impl Executor {
                             let what = format!("entry {index}: rejected ({})", rejection.message);
                             return Err(CheckError::Differs { height: block.header.height, what });
                         }
-                        run.push(batch, outcome);
+                        run.push(batch.clone(), outcome);
                     }
                 }
             }

@@ -17,4 +17,4 @@ mod view;
 pub(crate) use block::Built;
 pub use block::{Candidate, CheckError, Executor, ProposedEntry, Slot};
 pub use executed::Executed;
-pub(crate) use view::ParentView;
+pub(crate) use view::{ParentView, Past};

@@ -2,18 +2,18 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::iter::Peekable;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use ledger_types::{Batch, BatchId, Block, BlockHeader, BlockId, Entry, Rejection, TransactionId};
+use ledger_types::{Batch, BatchId, Block, BlockHeader, BlockId, Entry, Rejection};
 
 use super::ahead::Ground;
 use super::batch::{Before, BlockScope};
 use super::block::{CheckError, Slot};
-use super::effects::{Effects, Outcome};
+use super::effects::{Effects, Outcome, Receipts};
 use super::rules::Rules;
 use super::view::Past;
 use super::{Executed, Executor};
-use crate::roots;
+use crate::roots::{self, EntryList};
 use crate::state_file::update_tree;
 use crate::store::StoreError;
 
@@ -26,9 +26,11 @@ pub(super) struct Run<'a> {
     time_ms: u64,
     size: Size,
     entries: Vec<Entry>,
-    encoded: Vec<Vec<u8>>,
+    list: EntryList,
+    /// Whether the list is that of the whole block from the beginning.
+    is_listed: bool,
     effects: Effects,
-    receipts: Vec<(TransactionId, Bytes)>,
+    receipts: Receipts,
     batches: HashSet<BatchId>,
     decided: HashSet<BatchId>,
 }
@@ -82,9 +84,10 @@ impl<'a> Run<'a> {
             time_ms,
             size: Size::default(),
             entries: Vec::new(),
-            encoded: Vec::new(),
+            list: EntryList::default(),
+            is_listed: false,
             effects: Effects::default(),
-            receipts: Vec::new(),
+            receipts: Receipts::default(),
             batches: HashSet::new(),
             decided: HashSet::new(),
         })
@@ -99,6 +102,12 @@ impl<'a> Run<'a> {
     /// Its limits were kept when the block was decided.
     pub(super) fn without_limits(mut self) -> Self {
         self.limits = Limits::NONE;
+        self
+    }
+
+    /// The entries that are pushed will be these, or there will be no block.
+    pub(super) fn with_list(mut self, list: EntryList) -> Self {
+        (self.list, self.is_listed) = (list, true);
         self
     }
 
@@ -141,7 +150,7 @@ impl<'a> Run<'a> {
         batches: impl Iterator<Item = &'b Batch>,
     ) -> Result<VecDeque<Outcome>, StoreError> {
         let ground = Ground { scope: self.scope(), parent: self.past.parent(), done: &self.effects };
-        self.executor.ahead.execute(&ground, &batches.collect::<Vec<_>>())
+        self.executor.ahead.execute(&ground, self.past, &batches.collect::<Vec<_>>())
     }
 
     /// The outcome of the batch whose turn it is: the first of those known ahead, if there are any.
@@ -158,15 +167,15 @@ impl<'a> Run<'a> {
         BlockScope { registry: &*self.executor.registry, rules: &self.rules, time_ms: self.time_ms }
     }
 
-    pub(super) fn push(&mut self, batch: &Batch, outcome: Outcome) {
+    pub(super) fn push(&mut self, batch: Arc<Batch>, outcome: Outcome) {
         match outcome {
             Err(rejection) => self.push_rejection(*rejection),
             Ok(effects) => {
-                let receipts = effects.receipts.iter();
-                self.receipts.extend(receipts.map(|receipt| (receipt.transaction, receipt.encode().into())));
-                self.effects.add(batch, effects.changes);
+                self.receipts.append(effects.receipts);
+                self.effects.add(&batch, effects.changes);
                 self.batches.insert(batch.id);
-                self.push_entry(Entry::Batch(batch.clone()), batch.transactions.len());
+                let transactions = batch.transactions.len();
+                self.push_entry(Entry::Batch(batch), transactions);
             }
         }
     }
@@ -176,10 +185,11 @@ impl<'a> Run<'a> {
     }
 
     fn push_entry(&mut self, entry: Entry, transactions: usize) {
-        let encoded = entry.encode();
         self.decided.insert(entry.batch_id());
-        self.size.add(encoded.len(), transactions);
-        self.encoded.push(encoded);
+        self.size.add(entry.encoded_len(), transactions);
+        if !self.is_listed {
+            self.list.push(&entry);
+        }
         self.entries.push(entry);
     }
 
@@ -187,10 +197,7 @@ impl<'a> Run<'a> {
     pub(super) fn finish(self, slot: &Slot) -> Result<Executed, StoreError> {
         let parent = self.past.parent().header()?;
         let height = parent.as_ref().map_or(0, |parent| parent.height + 1);
-        let tree = update_tree(self.past.parent(), height, &self.effects.changes)?;
-        let leaves = |domain, values: &mut dyn Iterator<Item = &[u8]>| {
-            roots::root(&values.map(|value| roots::leaf(domain, value)).collect::<Vec<_>>())
-        };
+        let tree = update_tree(self.past, height, &self.effects.changes)?;
         let header = BlockHeader {
             network_id: slot.network_id,
             epoch: slot.epoch,
@@ -200,21 +207,21 @@ impl<'a> Run<'a> {
             proposer: slot.proposer,
             time_ms: slot.time_ms,
             entry_count: count(self.entries.len()),
-            receipt_count: count(self.receipts.len()),
-            entries_root: leaves(roots::ENTRIES, &mut self.encoded.iter().map(Vec::as_slice)),
+            receipt_count: count(self.receipts.leaves.len()),
+            entries_root: self.list.root(),
             state_root: tree.root,
-            receipts_root: leaves(roots::RECEIPTS, &mut self.receipts.iter().map(|(_, bytes)| &bytes[..])),
+            receipts_root: roots::root(&self.receipts.leaves),
             cfg_hash: slot.cfg_hash,
             next_cfg_hash: None,
         };
         let block = Block { header, entries: self.entries };
         Ok(Executed {
             id: block.id(),
-            body: block.encode().into(),
+            body: Block::encode_parts(&block.header, self.list.as_bytes()).into(),
             block,
             effects: self.effects,
             tree,
-            receipts: self.receipts,
+            receipts: self.receipts.encoded,
             batches: self.batches,
             decided: self.decided,
             keep_versions: self.rules.keep_versions,

@@ -1,6 +1,8 @@
 //! What a block sees of its past: committed data up to a height, and above it the effects of blocks that are executed
 //! but not committed yet.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,6 +10,7 @@ use ledger_types::{Address, BatchId, BlockHeader, Hash, TransactionId};
 
 use super::Executed;
 use crate::reader::{BatchPlace, Reader, TransactionPlace};
+use crate::state::{Branch, NodeKey, NodeSource, StateError, tree};
 use crate::state_file::StateView;
 use crate::store::{StoreError, View, schema};
 
@@ -44,14 +47,11 @@ impl ParentView {
         &self.layers
     }
 
-    pub(crate) fn reader(&self) -> &Reader {
-        &self.reader
-    }
-
     /// Begins reading. Many small reads of one thread share a transaction of each file.
     pub(crate) fn open(&self) -> Result<Past<'_>, StoreError> {
         let committed = self.reader.committed();
-        Ok(Past { parent: self, block: committed.block.read()?, merkle: committed.merkle.read()? })
+        let (block, merkle) = (committed.block.read()?, committed.merkle.read()?);
+        Ok(Past { parent: self, block, merkle, branches: RefCell::default() })
     }
 }
 
@@ -60,10 +60,36 @@ pub(crate) struct Past<'a> {
     parent: &'a ParentView,
     block: View<'a>,
     merkle: View<'a>,
+    branches: RefCell<Branches>,
+}
+
+/// Branches of the state tree below its top that were read and found right. What a block reads it mostly changes, and
+/// checking a branch costs more than reading it.
+pub(crate) type Branches = HashMap<NodeKey, Arc<Branch>>;
+
+/// The committed state, each branch of it read once.
+pub(crate) struct StateOnce<'a> {
+    pub(crate) stored: StateView<'a>,
+    branches: &'a RefCell<Branches>,
+}
+
+impl NodeSource for StateOnce<'_> {
+    fn record(&self, key: &NodeKey) -> Result<Option<&[u8]>, StateError> {
+        self.stored.record(key)
+    }
+
+    fn known(&self, key: &NodeKey) -> Option<Arc<Branch>> {
+        self.stored.known(key).or_else(|| self.branches.borrow().get(key).cloned())
+    }
+
+    fn learn(&self, key: &NodeKey, branch: &Arc<Branch>) {
+        self.stored.learn(key, branch);
+        self.branches.borrow_mut().insert(*key, branch.clone());
+    }
 }
 
 impl<'a> Past<'a> {
-    pub(super) fn parent(&self) -> &'a ParentView {
+    pub(crate) fn parent(&self) -> &'a ParentView {
         self.parent
     }
 
@@ -72,8 +98,31 @@ impl<'a> Past<'a> {
             return Ok(changed.clone());
         }
         let Some(height) = self.parent.base_height else { return Ok(None) };
-        let state = StateView::with_top(&self.merkle, &self.parent.reader.committed().top);
-        state.value(address, height).map_err(|error| state.fault(error))
+        let state = self.committed_state();
+        let leaf = tree::leaf(&state, height, address);
+        let value = leaf.and_then(|leaf| leaf.map(|leaf| state.stored.value_of(address, &leaf)).transpose());
+        value.map_err(|error| state.stored.fault(error))
+    }
+
+    /// The state at the base, and below.
+    pub(crate) fn committed_state(&self) -> StateOnce<'_> {
+        let stored = StateView::with_top(&self.merkle, &self.parent.reader.committed().top);
+        StateOnce { stored, branches: &self.branches }
+    }
+
+    /// The view of the state file.
+    pub(crate) fn state_file(&self) -> &View<'a> {
+        &self.merkle
+    }
+
+    /// Ends reading and gives the branches that were read.
+    pub(super) fn into_branches(self) -> Branches {
+        self.branches.into_inner()
+    }
+
+    /// Takes branches that another reader of the same past has found right.
+    pub(super) fn adopt(&self, branches: Branches) {
+        self.branches.borrow_mut().extend(branches);
     }
 
     pub(super) fn has_batch(&self, id: &BatchId) -> Result<bool, StoreError> {

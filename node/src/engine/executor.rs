@@ -10,7 +10,7 @@ use bytes::Bytes;
 use consensus::{Committee, Input};
 use ledger::execute::{Executed, ProposedEntry, Slot};
 use ledger::{AdmitError, Ledger, LedgerError, Pool, Source, roots};
-use ledger_types::{Batch, BatchId, Block, BlockHeader, BlockId, Entry, ValidatorId, Verified};
+use ledger_types::{Batch, BatchId, Block, BlockHeader, BlockId, ValidatorId, Verified};
 
 use super::driver::Event;
 use super::pulse::Fault;
@@ -128,6 +128,11 @@ impl Executor {
                 self.answer(Input::ProposalAssembled { block, body: executed.body().clone() });
                 true
             }
+            // Its proposer may have signed refs that are not this block's; others may have the right ones.
+            Err(LedgerError::OtherEntries) => {
+                self.answer(Input::ProposalMissing { block, missing: Vec::new() });
+                return Ok(());
+            }
             Err(error @ (LedgerError::Check(_) | LedgerError::UnknownParent { .. })) => {
                 tracing::warn!(%block, %error, "a proposal does not hold");
                 false
@@ -160,10 +165,7 @@ impl Executor {
         if !missing.is_empty() {
             return Ok(Assembled::Missing(missing));
         }
-        // Its proposer may have signed refs that are not this block's; others may have the right ones.
-        let is_its_list =
-            roots::of_entries(&assembled.iter().map(proposed).collect::<Vec<_>>()) == header.entries_root;
-        Ok(if is_its_list { Assembled::Whole(assembled) } else { Assembled::Missing(Vec::new()) })
+        Ok(Assembled::Whole(assembled))
     }
 
     /// Those of a peer's batches that are wanted. The pool has them too from now on, as far as there is room: this
@@ -231,13 +233,5 @@ impl Executor {
     fn tell(&self, event: Event) {
         // A stopped driver needs no answer.
         let _ = self.answers.send(event);
-    }
-}
-
-/// The entry as its proposer says.
-fn proposed(entry: &ProposedEntry) -> Entry {
-    match &entry.rejection {
-        Some(rejection) => Entry::Rejection(rejection.clone()),
-        None => Entry::Batch(Batch::clone(&entry.batch)),
     }
 }

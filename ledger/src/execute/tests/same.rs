@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use ledger_types::proto::families::Setting;
 use ledger_types::proto::families::setting::Entry as SettingEntry;
-use ledger_types::{Batch, ConfigHash, ValidatorId, setting};
+use ledger_types::{Batch, BlockHeader, ConfigHash, ValidatorId, setting};
 use prost::Message as _;
 use tempfile::TempDir;
 
 use super::load::{self, Families, Load};
 use super::plan::by_definition;
 use crate::Ledger;
-use crate::execute::ahead::Ahead;
+use crate::execute::ahead::{Ahead, helpers};
 use crate::execute::plan::{Declared, Group};
 use crate::execute::{Built, Candidate, Executed, Executor, ParentView, ProposedEntry, Slot};
+use crate::roots;
 use crate::testing::{NETWORK, options};
 
 /// Chains, and blocks of each.
@@ -28,7 +29,8 @@ fn planned(batches: &[&Batch]) -> Vec<Group> {
 }
 
 fn executor(threads: usize, plan: Plan) -> Executor {
-    Executor { registry: Arc::new(Families), ahead: Ahead { threads, least_transactions: 0, plan } }
+    let ahead = Ahead { helpers: helpers(threads), least_transactions: 0, plan };
+    Executor { registry: Arc::new(Families), ahead }
 }
 
 /// A block to build.
@@ -59,15 +61,14 @@ fn for_each_case(seed: u64, blocks: u64, mut show: impl FnMut(&Case) -> bool) {
     options.registry = Arc::new(Families);
     options.genesis.batches = limits(seed);
     let ledger = Ledger::open(&options).unwrap();
-    let mut load = Load::new(seed);
+    let (mut load, in_turn) = (Load::new(seed), executor(1, planned));
     let mut layers: Vec<Arc<Executed>> = Vec::new();
     for height in 1..=blocks {
         let since_height = ledger.head().height;
         let candidates = load.candidates(since_height);
         let parent = ParentView::new(ledger.reader(), Some(since_height), layers.clone());
         let max_transactions = if load.random.once_in(4) { 1 + load.random.below(8) } else { usize::MAX };
-        let in_turn =
-            executor(1, planned).build(&parent, &slot(height), &candidates, max_transactions).unwrap();
+        let in_turn = in_turn.build(&parent, &slot(height), &candidates, max_transactions).unwrap();
         let name = format!("seed {seed}, height {height}");
         let case = Case { name, parent, slot: slot(height), candidates, max_transactions, in_turn };
         if !show(&case) {
@@ -111,6 +112,7 @@ fn is_same(a: &Executed, b: &Executed) -> bool {
         && a.effects.changes == b.effects.changes
         && a.effects.transactions == b.effects.transactions
         && a.effects.contents == b.effects.contents
+        && a.block.encode() == a.body
         && (&a.receipts, &a.batches, &a.decided) == (&b.receipts, &b.batches, &b.decided)
         && (&a.tree, a.keep_versions) == (&b.tree, b.keep_versions)
 }
@@ -149,9 +151,16 @@ fn lies(case: &Case) -> Vec<Vec<ProposedEntry>> {
     lies
 }
 
+/// A header that has these entries, so that they are executed before they are found out.
+fn header_of(honest: &BlockHeader, entries: &[ProposedEntry]) -> BlockHeader {
+    let entries: Vec<_> = entries.iter().map(ProposedEntry::as_proposed).collect();
+    BlockHeader { entries_root: roots::of_entries(&entries), ..honest.clone() }
+}
+
 #[test]
 fn all_at_once_gives_what_one_after_the_other_gives() {
     let (mut batches, mut conflicting, mut parted) = (0, 0, 0u64);
+    let mut lies_told = 0;
     let (mut valid, mut rejected, mut deferred, mut left) = (0, 0, 0, 0);
     let (in_turn, at_once) = (executor(1, planned), executor(3, planned));
     for seed in 0..CHAINS {
@@ -165,9 +174,11 @@ fn all_at_once_gives_what_one_after_the_other_gives() {
             assert!(is_same(&checked, &expected.executed), "{name}: check");
             let is_fifth = header.height.is_multiple_of(5);
             for lie in is_fifth.then(|| lies(case)).into_iter().flatten() {
-                let said = [&in_turn, &at_once].map(|executor| executor.check(parent, header, &lie));
+                let header = header_of(header, &lie);
+                let said = [&in_turn, &at_once].map(|executor| executor.check(parent, &header, &lie));
                 let [a, b] = said.map(|said| said.map(|it| it.id).map_err(|error| error.to_string()));
                 assert_eq!(a, b, "{name}: a lie");
+                lies_told += usize::from(a.is_err());
             }
             let all = case.batches();
             let groups = by_definition(&all).into_iter().map(|group| group.len());
@@ -186,6 +197,7 @@ fn all_at_once_gives_what_one_after_the_other_gives() {
     );
     assert!(conflicting * 10 >= batches * 3, "{conflicting} of {batches} batches conflict");
     assert!(parted * 2 > CHAINS * BLOCKS, "{parted} blocks had more than one group");
+    assert!(lies_told > batches / 20, "{lies_told} lies were told");
     let least = batches / 50;
     assert!([valid, rejected, deferred, left].iter().all(|count| *count > least), "every kind of end");
 }
@@ -193,8 +205,9 @@ fn all_at_once_gives_what_one_after_the_other_gives() {
 /// Outputs may meet outputs: nobody sees them, and the block takes the changes in the order of its batches.
 #[test]
 fn the_definition_is_enough() {
+    let executor = executor(3, by_definition);
     for_each_case(CHAINS, 2 * BLOCKS, |case| {
-        let built = case.build(&executor(3, by_definition));
+        let built = case.build(&executor);
         assert!(is_same_build(&built, &case.in_turn), "{}", case.name);
         true
     });
