@@ -47,7 +47,7 @@ pub fn of_entries(entries: &[Entry]) -> Hash {
 }
 
 /// Entries as they stand in a block's body, each encoded and hashed once.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct EntryList {
     encoded: Writer,
     leaves: Vec<Hash>,

@@ -18,7 +18,9 @@ use std::sync::Arc;
 use ledger_types::{BatchId, BlockHeader, BlockId};
 use parking_lot::Mutex;
 
-use crate::execute::{Built, Candidate, CheckError, Executed, Executor, ParentView, ProposedEntry, Slot};
+use crate::execute::{
+    Built, Candidate, CheckError, Executed, Executor, ParentView, ProposedEntry, Slot, list_of,
+};
 use crate::reader::{Committed, Head, Reader};
 use crate::store::{ConsensusFile, StoreError};
 
@@ -72,8 +74,9 @@ impl Ledger {
         header: &BlockHeader,
         entries: &[ProposedEntry],
     ) -> Result<Arc<Executed>, LedgerError> {
-        let executed =
-            self.on_parent(&header.parent, |view| Ok(self.executor.check(view, header, entries)?))?;
+        let list = list_of(header, entries)?;
+        let check = |view: &ParentView| Ok(self.executor.check(view, header, entries, &list)?);
+        let executed = self.on_parent(&header.parent, check)?;
         Ok(self.keep(executed))
     }
 

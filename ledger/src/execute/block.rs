@@ -157,25 +157,21 @@ impl Executor {
         Ok(Built { executed: run.finish(slot)?, deferred })
     }
 
-    /// Executes a proposal of somebody else and compares.
+    /// Executes a proposal of somebody else and compares. The list is that of the entries, by [`list_of`].
     ///
     /// # Errors
-    /// When the entries are not those of the header, execution gives another block, or this node's storage fails.
+    /// When execution gives another block, or this node's storage fails.
     pub(crate) fn check(
         &self,
         parent: &ParentView,
         header: &BlockHeader,
         entries: &[ProposedEntry],
+        list: &EntryList,
     ) -> Result<Executed, CheckError> {
         let differs = |index: usize, what: &str| CheckError::Differs {
             height: header.height,
             what: format!("entry {index}: {what}"),
         };
-        let mut list = EntryList::default();
-        entries.iter().for_each(|entry| list.push(&entry.as_proposed()));
-        if list.root() != header.entries_root {
-            return Err(CheckError::OtherEntries);
-        }
         let past = parent.open()?;
         let mut run = Run::new(self, &past, header.time_ms)?.with_list(list);
         let mut rest = entries.iter().enumerate().map(Ok::<_, StoreError>).peekable();
@@ -234,6 +230,16 @@ impl Executor {
             }
         }
     }
+}
+
+/// The list of proposed entries.
+///
+/// # Errors
+/// When they are not those of the header.
+pub(crate) fn list_of(header: &BlockHeader, entries: &[ProposedEntry]) -> Result<EntryList, CheckError> {
+    let mut list = EntryList::default();
+    entries.iter().for_each(|entry| list.push(&entry.as_proposed()));
+    if list.root() == header.entries_root { Ok(list) } else { Err(CheckError::OtherEntries) }
 }
 
 /// The candidate, unless it is decided already.

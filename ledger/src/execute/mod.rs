@@ -14,7 +14,7 @@ mod run;
 mod tests;
 mod view;
 
-pub(crate) use block::Built;
+pub(crate) use block::{Built, list_of};
 pub use block::{Candidate, CheckError, Executor, ProposedEntry, Slot};
 pub use executed::Executed;
 pub(crate) use view::{ParentView, Past};

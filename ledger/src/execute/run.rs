@@ -1,5 +1,6 @@
 //! A block in the making.
 
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::iter::Peekable;
 use std::sync::Arc;
@@ -26,9 +27,8 @@ pub(super) struct Run<'a> {
     time_ms: u64,
     size: Size,
     entries: Vec<Entry>,
-    list: EntryList,
-    /// Whether the list is that of the whole block from the beginning.
-    is_listed: bool,
+    /// The entries so far, or all that there will be.
+    list: Cow<'a, EntryList>,
     effects: Effects,
     receipts: Receipts,
     batches: HashSet<BatchId>,
@@ -84,8 +84,7 @@ impl<'a> Run<'a> {
             time_ms,
             size: Size::default(),
             entries: Vec::new(),
-            list: EntryList::default(),
-            is_listed: false,
+            list: Cow::default(),
             effects: Effects::default(),
             receipts: Receipts::default(),
             batches: HashSet::new(),
@@ -106,8 +105,8 @@ impl<'a> Run<'a> {
     }
 
     /// The entries that are pushed will be these, or there will be no block.
-    pub(super) fn with_list(mut self, list: EntryList) -> Self {
-        (self.list, self.is_listed) = (list, true);
+    pub(super) fn with_list(mut self, list: &'a EntryList) -> Self {
+        self.list = Cow::Borrowed(list);
         self
     }
 
@@ -187,8 +186,8 @@ impl<'a> Run<'a> {
     fn push_entry(&mut self, entry: Entry, transactions: usize) {
         self.decided.insert(entry.batch_id());
         self.size.add(entry.encoded_len(), transactions);
-        if !self.is_listed {
-            self.list.push(&entry);
+        if let Cow::Owned(list) = &mut self.list {
+            list.push(&entry);
         }
         self.entries.push(entry);
     }

@@ -32,7 +32,7 @@ pub enum CodecError {
 }
 
 /// Appends values to a byte vector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Writer(Vec<u8>);
 
 impl Writer {

@@ -13,7 +13,9 @@ use super::plan::by_definition;
 use crate::Ledger;
 use crate::execute::ahead::{Ahead, helpers};
 use crate::execute::plan::{Declared, Group};
-use crate::execute::{Built, Candidate, Executed, Executor, ParentView, ProposedEntry, Slot};
+use crate::execute::{
+    Built, Candidate, CheckError, Executed, Executor, ParentView, ProposedEntry, Slot, list_of,
+};
 use crate::roots;
 use crate::testing::{NETWORK, options};
 
@@ -113,6 +115,7 @@ fn is_same(a: &Executed, b: &Executed) -> bool {
         && a.effects.transactions == b.effects.transactions
         && a.effects.contents == b.effects.contents
         && a.block.encode() == a.body
+        && a.block.entries.iter().all(|entry| entry.encode().len() == entry.encoded_len())
         && (&a.receipts, &a.batches, &a.decided) == (&b.receipts, &b.batches, &b.decided)
         && (&a.tree, a.keep_versions) == (&b.tree, b.keep_versions)
 }
@@ -157,6 +160,15 @@ fn header_of(honest: &BlockHeader, entries: &[ProposedEntry]) -> BlockHeader {
     BlockHeader { entries_root: roots::of_entries(&entries), ..honest.clone() }
 }
 
+fn check(
+    executor: &Executor,
+    parent: &ParentView,
+    header: &BlockHeader,
+    entries: &[ProposedEntry],
+) -> Result<Executed, CheckError> {
+    executor.check(parent, header, entries, &list_of(header, entries)?)
+}
+
 #[test]
 fn all_at_once_gives_what_one_after_the_other_gives() {
     let (mut batches, mut conflicting, mut parted) = (0, 0, 0u64);
@@ -170,12 +182,19 @@ fn all_at_once_gives_what_one_after_the_other_gives() {
             let (block, header) = (expected.executed.block(), expected.executed.header());
             let replayed = at_once.replay(parent, block).unwrap();
             assert!(is_same(&replayed, &expected.executed), "{name}: replay");
-            let checked = at_once.check(parent, header, &proposal(case)).unwrap();
+            let checked = check(&at_once, parent, header, &proposal(case)).unwrap();
             assert!(is_same(&checked, &expected.executed), "{name}: check");
             let is_fifth = header.height.is_multiple_of(5);
             for lie in is_fifth.then(|| lies(case)).into_iter().flatten() {
+                let found_out = check(&at_once, parent, header, &lie);
                 let header = header_of(header, &lie);
-                let said = [&in_turn, &at_once].map(|executor| executor.check(parent, &header, &lie));
+                let is_other_list = header.entries_root != expected.executed.header().entries_root;
+                assert_eq!(
+                    matches!(found_out, Err(CheckError::OtherEntries)),
+                    is_other_list,
+                    "{name}: a list"
+                );
+                let said = [&in_turn, &at_once].map(|executor| check(executor, parent, &header, &lie));
                 let [a, b] = said.map(|said| said.map(|it| it.id).map_err(|error| error.to_string()));
                 assert_eq!(a, b, "{name}: a lie");
                 lies_told += usize::from(a.is_err());
