@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use ledger::Reader;
 use ledger::reader::ReadError;
@@ -140,7 +141,7 @@ impl InBlock for Batch {
             .entries
             .into_iter()
             .filter_map(|entry| match entry {
-                ledger_types::Entry::Batch(batch) => Some(batch),
+                ledger_types::Entry::Batch(batch) => Some(Arc::unwrap_or_clone(batch)),
                 ledger_types::Entry::Rejection(_) => None,
             })
             .collect()

@@ -2,7 +2,7 @@
 //!
 //! A batch goes one way: [`Pool`] -> [`execute`] -> [`Ledger::commit`] -> [`Reader`]. The ledger does not know how a block
 //! is agreed on, nor who asks for what it holds; it has no clock and no sockets, and threads
-//! only to execute blocks again when files are verified.
+//! only to execute: batches that cannot see each other, and blocks when files are verified.
 #![deny(unsafe_code)]
 
 pub mod backup;

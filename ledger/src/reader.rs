@@ -53,7 +53,7 @@ impl BatchPlace {
     pub(crate) fn all(block: &Block) -> impl Iterator<Item = (Self, &Batch)> {
         let height = block.header.height;
         (0u32..).zip(&block.entries).filter_map(move |(entry, content)| match content {
-            Entry::Batch(batch) => Some((Self { height, entry }, batch)),
+            Entry::Batch(batch) => Some((Self { height, entry }, &**batch)),
             Entry::Rejection(_) => None,
         })
     }
@@ -251,18 +251,10 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read.
     pub fn transaction_place(&self, id: &TransactionId) -> Result<Option<TransactionPlace>, ReadError> {
-        self.place_at(&schema::transaction_place(id), || id.to_string())
-    }
-
-    /// Where the committed transaction stands that said exactly this, under whatever signature.
-    pub(crate) fn content_place(&self, hash: &Hash) -> Result<Option<TransactionPlace>, ReadError> {
-        self.place_at(&schema::content_place(hash), || hash.to_string())
-    }
-
-    fn place_at(&self, key: &[u8], name: impl Fn() -> String) -> Result<Option<TransactionPlace>, ReadError> {
         let view = self.0.block.read()?;
-        let Some(value) = view.get(key)? else { return Ok(None) };
-        let place = TransactionPlace::decode(value).ok_or_else(|| self.damaged(name(), "not a place"))?;
+        let Some(value) = view.get(&schema::transaction_place(id))? else { return Ok(None) };
+        let place =
+            TransactionPlace::decode(value).ok_or_else(|| self.damaged(id.to_string(), "not a place"))?;
         Ok(Some(place).filter(|place| self.is_committed(place.batch.height)))
     }
 
@@ -292,7 +284,7 @@ impl Reader {
         let damaged = |reason: &str| self.damaged(format!("block {}", place.height), reason);
         let (_, body) = self.stored_block(place.height)?.ok_or_else(|| damaged("missing"))?;
         match entry_of(body, place.entry) {
-            Ok(Entry::Batch(batch)) => Ok(batch),
+            Ok(Entry::Batch(batch)) => Ok(Arc::unwrap_or_clone(batch)),
             Ok(Entry::Rejection(_)) => Err(damaged("an indexed entry is a rejection")),
             Err(error) => Err(damaged(&error.to_string())),
         }

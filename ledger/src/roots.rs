@@ -1,5 +1,6 @@
 //! Merkle roots of a block's lists: RFC 6962 trees over SHA-256, each list with a domain of its own.
 
+use ledger_types::codec::Writer;
 use ledger_types::hash::sha256;
 use ledger_types::{Entry, Hash};
 use rs_merkle::{Hasher, MerkleTree};
@@ -40,7 +41,34 @@ pub fn root(leaves: &[Hash]) -> Hash {
 
 /// The root that a header must have for a block of these entries.
 pub fn of_entries(entries: &[Entry]) -> Hash {
-    root(&entries.iter().map(|entry| leaf(ENTRIES, &entry.encode())).collect::<Vec<_>>())
+    let mut list = EntryList::default();
+    entries.iter().for_each(|entry| list.push(entry));
+    list.root()
+}
+
+/// Entries as they stand in a block's body, each encoded and hashed once.
+#[derive(Clone, Default)]
+pub(crate) struct EntryList {
+    encoded: Writer,
+    leaves: Vec<Hash>,
+}
+
+impl EntryList {
+    pub(crate) fn push(&mut self, entry: &Entry) {
+        let from = self.encoded.as_bytes().len() + 4;
+        self.encoded.framed(|writer| entry.write(writer));
+        self.leaves.push(leaf(ENTRIES, &self.encoded.as_bytes()[from..]));
+    }
+
+    /// The root that a header must have for a block of these entries.
+    pub(crate) fn root(&self) -> Hash {
+        root(&self.leaves)
+    }
+
+    /// The encoded entries, each length-prefixed.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.encoded.as_bytes()
+    }
 }
 
 /// RFC 6962's audit path of the leaf at an index: the hashes beside its way to the root, lowest level first. `None` when

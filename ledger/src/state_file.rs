@@ -11,10 +11,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ledger_types::Address;
 
-use crate::execute::ParentView;
+use crate::execute::Past;
 use crate::state::presence::{self, Found, PresenceCursor};
 use crate::state::{
-    Branch, LayeredSource, Leaf, Memo, NodeKey, NodeSource, StateError, Top, TreeUpdate, tree, value_hash,
+    Branch, LayeredSource, Leaf, NodeKey, NodeSource, StateError, Top, TreeUpdate, tree, value_hash,
 };
 use crate::store::{StoreError, View, Writer, schema};
 
@@ -26,23 +26,17 @@ pub(crate) use stale::Stale;
 pub struct StateView<'a> {
     view: &'a View<'a>,
     top: Option<&'a Top>,
-    memo: Option<&'a Memo>,
 }
 
 impl<'a> StateView<'a> {
     /// Reads and checks every node.
     pub fn new(view: &'a View<'a>) -> Self {
-        Self { view, top: None, memo: None }
+        Self { view, top: None }
     }
 
     /// Takes the top of the newest tree from memory.
     pub fn with_top(view: &'a View<'a>, top: &'a Top) -> Self {
-        Self { view, top: Some(top), memo: None }
-    }
-
-    /// Takes from memory also what one execution has read before.
-    pub fn with_memo(self, memo: &'a Memo) -> Self {
-        Self { memo: Some(memo), ..self }
+        Self { view, top: Some(top) }
     }
 
     /// A state error as a fault of the file, or as a height whose state is no longer kept.
@@ -66,7 +60,7 @@ impl<'a> StateView<'a> {
     }
 
     /// The value that an address's leaf stands for.
-    fn value_of(&self, address: &Address, leaf: &Leaf) -> Result<Bytes, StateError> {
+    pub(crate) fn value_of(&self, address: &Address, leaf: &Leaf) -> Result<Bytes, StateError> {
         let value = self.view.get(&schema::state_value(leaf.version, address)).map_err(unreadable)?;
         let damaged = |reason: &str| StateError::DamagedRecord {
             record: format!("value at {address} of height {}", leaf.version),
@@ -86,15 +80,12 @@ impl NodeSource for StateView<'_> {
     }
 
     fn known(&self, key: &NodeKey) -> Option<Arc<Branch>> {
-        self.top.and_then(|top| top.get(key)).or_else(|| self.memo?.get(key))
+        self.top?.get(key)
     }
 
     fn learn(&self, key: &NodeKey, branch: &Arc<Branch>) {
         if let Some(top) = self.top {
             top.put(key, branch);
-        }
-        if let Some(memo) = self.memo {
-            memo.put(key, branch);
         }
     }
 }
@@ -139,18 +130,17 @@ fn require_kept(view: &View<'_>, height: u64) -> Result<(), StoreError> {
 
 /// The tree after a block's changes on top of its parent.
 pub(crate) fn update_tree(
-    parent: &ParentView,
+    past: &Past<'_>,
     height: u64,
     changes: &BTreeMap<Address, Option<Bytes>>,
 ) -> Result<TreeUpdate, StoreError> {
-    let committed = parent.reader().committed();
-    let view = committed.merkle.read()?;
+    let parent = past.parent();
     if let Some(base) = parent.base_height() {
-        require_kept(&view, base)?;
+        require_kept(past.state_file(), base)?;
     }
-    let stored = StateView::with_top(&view, &committed.top).with_memo(parent.nodes());
-    let source = LayeredSource::new(parent.layers().iter().map(|layer| layer.tree()), &stored);
-    tree::update(&source, height, changes).map_err(|error| stored.fault(error))
+    let committed = past.committed_state();
+    let source = LayeredSource::new(parent.layers().iter().map(|layer| layer.tree()), &committed);
+    tree::update(&source, height, changes).map_err(|error| committed.stored.fault(error))
 }
 
 /// Gives what a block's changes, with the tree after them, add to the state file, record by record, ascending by key.

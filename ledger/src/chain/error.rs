@@ -107,6 +107,9 @@ pub enum LedgerError {
         /// The parent.
         parent: Box<BlockId>,
     },
+    /// The entries of a proposal are not those of its header; others may be.
+    #[error("the entries are not those of the header")]
+    OtherEntries,
     /// A block is not the result of its execution.
     #[error("{0}")]
     Check(String),

@@ -19,7 +19,9 @@ use std::sync::Arc;
 use ledger_types::{BatchId, BlockHeader, BlockId};
 use parking_lot::Mutex;
 
-use crate::execute::{Built, Candidate, CheckError, Executed, Executor, ParentView, ProposedEntry, Slot};
+use crate::execute::{
+    Built, Candidate, CheckError, Executed, Executor, ParentView, ProposedEntry, Slot, list_of,
+};
 use crate::reader::{Committed, Head, Reader};
 use crate::store::{ConsensusFile, StoreError};
 
@@ -58,23 +60,24 @@ impl Ledger {
         candidates: &[Candidate],
         max_transactions: usize,
     ) -> Result<(Arc<Executed>, Vec<BatchId>), LedgerError> {
-        let Built { executed, deferred } = self.on_parent(parent, |view| {
-            Ok(self.executor.build(view, slot, candidates.iter().cloned(), max_transactions)?)
-        })?;
+        let Built { executed, deferred } = self
+            .on_parent(parent, |view| Ok(self.executor.build(view, slot, candidates, max_transactions)?))?;
         Ok((self.keep(executed), deferred))
     }
 
     /// Executes somebody else's proposal and keeps it as executed when it holds.
     ///
     /// # Errors
-    /// When the parent is not known here, execution gives another block, or storage fails.
+    /// When the entries are not those of the header (nothing is executed then), the parent is not known here, execution
+    /// gives another block, or storage fails.
     pub fn check(
         &self,
         header: &BlockHeader,
         entries: &[ProposedEntry],
     ) -> Result<Arc<Executed>, LedgerError> {
-        let executed =
-            self.on_parent(&header.parent, |view| Ok(self.executor.check(view, header, entries)?))?;
+        let list = list_of(header, entries)?;
+        let check = |view: &ParentView| Ok(self.executor.check(view, header, entries, &list)?);
+        let executed = self.on_parent(&header.parent, check)?;
         Ok(self.keep(executed))
     }
 
@@ -156,6 +159,7 @@ impl From<CheckError> for LedgerError {
     fn from(error: CheckError) -> Self {
         match error {
             CheckError::Store(error) => Self::Store(error),
+            CheckError::OtherEntries => Self::OtherEntries,
             differs => Self::Check(differs.to_string()),
         }
     }

@@ -115,7 +115,8 @@ impl Ledger {
             waited_enough: true,
             since_height: 0,
         });
-        let executed = self.executor.build(&nothing, &slot, candidates, usize::MAX)?.executed;
+        let candidates: Vec<_> = candidates.collect();
+        let executed = self.executor.build(&nothing, &slot, &candidates, usize::MAX)?.executed;
         if let Some(rejection) = executed.block().rejections().next() {
             return Err(LedgerError::Genesis(rejection.message.clone()));
         }

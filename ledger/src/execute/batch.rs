@@ -1,6 +1,6 @@
 //! One batch on top of what its block did so far: all of its transactions take effect, or none does.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ledger_types::block::RejectionReason;
@@ -8,30 +8,44 @@ use ledger_types::family::{ApplyError, ContextError, FamilyRegistry};
 use ledger_types::receipt::Receipt;
 use ledger_types::{Batch, Hash, Rejection, Transaction, TransactionId, limits};
 
-use super::context::{BadPrefix, Changes, TransactionContext};
+use super::context::{BadPrefix, TransactionContext};
+use super::effects::{BatchEffects, Changes, Effects, Outcome};
 use super::rules::Rules;
-use super::view::ParentView;
+use super::view::Past;
 use crate::store::StoreError;
 
-/// What all batches of a block share.
+/// What all batches of a block share, whichever thread executes them.
 pub(super) struct BlockScope<'a> {
     pub(super) registry: &'a dyn FamilyRegistry,
-    pub(super) parent: &'a ParentView,
     pub(super) rules: &'a Rules,
     pub(super) time_ms: u64,
-    /// Changes of the block's earlier batches.
-    pub(super) changes: &'a Changes,
-    /// Transactions of the block's earlier batches.
-    pub(super) transactions: &'a BTreeSet<TransactionId>,
-    /// What those transactions said.
-    pub(super) contents: &'a BTreeSet<Hash>,
 }
 
-/// The effects of a batch that is valid.
-pub(super) struct BatchEffects {
-    pub(super) changes: Changes,
-    pub(super) receipts: Vec<Receipt>,
-    pub(super) contents: Vec<Hash>,
+/// What one batch can see: this, what it declares, and nothing else.
+pub(super) struct Before<'a> {
+    pub(super) past: &'a Past<'a>,
+    /// Effects of the block's earlier batches, newest first. Those of batches that this one cannot see may be missing.
+    pub(super) block: &'a [&'a Effects],
+}
+
+impl Before<'_> {
+    fn has_transaction(&self, id: &TransactionId) -> Result<bool, StoreError> {
+        let is_in_block = self.block.iter().any(|effects| effects.transactions.contains(id));
+        Ok(is_in_block || self.past.has_transaction(id)?)
+    }
+
+    fn has_content(&self, content: &Hash) -> Result<bool, StoreError> {
+        let is_in_block = self.block.iter().any(|effects| effects.contents.contains(content));
+        Ok(is_in_block || self.past.has_content(content)?)
+    }
+}
+
+/// A batch in execution.
+struct Execution<'a> {
+    scope: &'a BlockScope<'a>,
+    before: &'a Before<'a>,
+    effects: BatchEffects,
+    contents: HashSet<Hash>,
 }
 
 /// Why a transaction makes its batch invalid.
@@ -68,54 +82,53 @@ impl BlockScope<'_> {
     ///
     /// # Errors
     /// Only when this node's storage fails; an invalid batch is the inner error.
-    pub(super) fn execute(&self, batch: &Batch) -> Result<Result<BatchEffects, Rejection>, StoreError> {
+    pub(super) fn execute(&self, before: &Before<'_>, batch: &Batch) -> Result<Outcome, StoreError> {
         if batch.encoded_len() + 1 > self.rules.max_bytes {
             let message = format!("The batch exceeds the {} bytes of a block", self.rules.max_bytes);
             // A batch without transactions is never that large.
             let first = batch.transactions.first().map_or(TransactionId::ZERO, |first| first.id);
             return Ok(Err(reject(batch, first, Invalid::new(RejectionReason::Limit, message))));
         }
-        let mut effects =
-            BatchEffects { changes: Changes::new(), receipts: Vec::new(), contents: Vec::new() };
+        let effects = BatchEffects::default();
+        let mut run = Execution { scope: self, before, effects, contents: HashSet::new() };
         for (index, transaction) in batch.transactions.iter().enumerate() {
-            match self.apply(&batch.transactions[..index], transaction, &effects) {
-                Ok((changes, receipt, content)) => {
-                    effects.changes.extend(changes);
-                    effects.receipts.push(receipt);
-                    effects.contents.push(content);
+            match run.apply(&batch.transactions[..index], transaction) {
+                Ok((changes, receipt)) => {
+                    run.effects.changes.extend(changes);
+                    run.effects.receipts.push(&receipt);
                 }
                 Err(Stop::Invalid(invalid)) => return Ok(Err(reject(batch, transaction.id, invalid))),
                 Err(Stop::Fault(error)) => return Err(error),
             }
         }
-        Ok(Ok(effects))
+        Ok(Ok(run.effects))
     }
+}
 
+impl Execution<'_> {
     fn apply(
-        &self,
+        &mut self,
         earlier: &[Transaction],
         transaction: &Transaction,
-        effects: &BatchEffects,
-    ) -> Result<(Changes, Receipt, Hash), Stop> {
-        let content = self.check_new(transaction, effects)?;
+    ) -> Result<(Changes, Receipt), Stop> {
+        self.check_new(transaction)?;
         self.check_dependencies(earlier, transaction)?;
         let header = &transaction.header;
         let (name, version) = (header.family_name.as_str(), header.family_version.as_str());
-        if !self.rules.permits(name, version, &header.outputs) {
+        if !self.scope.rules.permits(name, version, &header.outputs) {
             let message = format!("The network's settings do not permit family {name} {version} here");
             return Err(Invalid::new(RejectionReason::FamilyNotPermitted, message).into());
         }
-        let Some(family) = self.registry.find(name, version) else {
+        let Some(family) = self.scope.registry.find(name, version) else {
             let message = format!("There is no transaction family {name} {version}");
             return Err(Invalid::new(RejectionReason::UnknownFamily, message).into());
         };
-        let below = [&effects.changes, self.changes];
-        let mut context = TransactionContext::new(transaction, below, self.parent, self.time_ms).map_err(
-            |BadPrefix(text)| {
+        let below = (&self.effects.changes, self.before);
+        let mut context =
+            TransactionContext::new(transaction, below, self.scope.time_ms).map_err(|BadPrefix(text)| {
                 let message = format!("Invalid address in inputs or outputs: '{text}'");
                 Invalid::new(RejectionReason::BadAddress, message)
-            },
-        )?;
+            })?;
         // A poison transaction is invalid, never a panic of the node. What the family left in the context is thrown
         // away with it.
         let applied = catch_unwind(AssertUnwindSafe(|| family.apply(transaction, &mut context)));
@@ -123,10 +136,7 @@ impl BlockScope<'_> {
             return Err(Stop::Fault(fault));
         }
         match applied {
-            Ok(Ok(())) => {
-                let (changes, receipt) = context.finish(transaction);
-                Ok((changes, receipt, content))
-            }
+            Ok(Ok(())) => Ok(context.finish(transaction)),
             Ok(Err(error)) => Err(Invalid::new(reason_of(&error), error.to_string()).into()),
             Err(_) => {
                 tracing::error!(transaction = %transaction.id, family = name, "the family panicked");
@@ -136,18 +146,16 @@ impl BlockScope<'_> {
     }
 
     /// A transaction takes effect once, under whatever signature.
-    fn check_new(&self, transaction: &Transaction, effects: &BatchEffects) -> Result<Hash, Stop> {
+    fn check_new(&mut self, transaction: &Transaction) -> Result<(), Stop> {
         let content = transaction.content_hash();
-        let known = self.transactions.contains(&transaction.id)
-            || self.contents.contains(&content)
-            || effects.contents.contains(&content)
-            || self.parent.has_transaction(&transaction.id)?
-            || self.parent.has_content(&content)?;
+        let known = !self.contents.insert(content)
+            || self.before.has_transaction(&transaction.id)?
+            || self.before.has_content(&content)?;
         if known {
             let message = "The transaction is committed already, in another batch or under another signature";
             return Err(Invalid::new(RejectionReason::DuplicateTransaction, message).into());
         }
-        Ok(content)
+        Ok(())
     }
 
     fn check_dependencies(&self, earlier: &[Transaction], transaction: &Transaction) -> Result<(), Stop> {
@@ -156,9 +164,7 @@ impl BlockScope<'_> {
             let satisfied = match dependency.parse::<TransactionId>() {
                 Err(_) => false,
                 Ok(id) => {
-                    earlier.iter().any(|earlier| earlier.id == id)
-                        || self.transactions.contains(&id)
-                        || self.parent.has_transaction(&id)?
+                    earlier.iter().any(|earlier| earlier.id == id) || self.before.has_transaction(&id)?
                 }
             };
             if !satisfied {
@@ -178,9 +184,9 @@ fn reason_of(error: &ApplyError) -> RejectionReason {
     }
 }
 
-fn reject(batch: &Batch, transaction: TransactionId, invalid: Invalid) -> Rejection {
+fn reject(batch: &Batch, transaction: TransactionId, invalid: Invalid) -> Box<Rejection> {
     let mut message = invalid.message;
     let fits = (0..=limits::REJECTION_MESSAGE_BYTES).rev().find(|end| message.is_char_boundary(*end));
     message.truncate(fits.unwrap_or(0));
-    Rejection { batch: batch.id, transaction, reason: invalid.reason, message }
+    Box::new(Rejection { batch: batch.id, transaction, reason: invalid.reason, message })
 }

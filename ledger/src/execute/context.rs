@@ -1,26 +1,23 @@
 //! What one transaction sees and changes: declared addresses only, on top of what its batch and block changed before.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use ledger_types::family::{Context, ContextError};
 use ledger_types::ids::ParseIdError;
 use ledger_types::receipt::{Event, Receipt, StateChange};
 use ledger_types::{Address, AddressPrefix, Transaction, limits};
 
-use super::view::ParentView;
+use super::batch::Before;
+use super::effects::Changes;
 use crate::store::StoreError;
-
-/// Changes of state: a value, or `None` for a delete.
-pub(crate) type Changes = BTreeMap<Address, Option<Bytes>>;
 
 /// The context of one transaction.
 pub(super) struct TransactionContext<'a> {
-    inputs: Vec<AddressPrefix>,
-    outputs: Vec<AddressPrefix>,
-    /// Newest first: changes of this batch, then of this block.
-    below: [&'a Changes; 2],
-    parent: &'a ParentView,
+    /// Inputs, then outputs.
+    declared: Vec<AddressPrefix>,
+    input_count: usize,
+    /// What earlier transactions of this batch changed.
+    batch: &'a Changes,
+    before: &'a Before<'a>,
     time_ms: u64,
     changes: Changes,
     events: Vec<Event>,
@@ -36,19 +33,19 @@ pub(super) struct BadPrefix(pub(super) String);
 impl<'a> TransactionContext<'a> {
     pub(super) fn new(
         transaction: &Transaction,
-        below: [&'a Changes; 2],
-        parent: &'a ParentView,
+        (batch, before): (&'a Changes, &'a Before<'a>),
         time_ms: u64,
     ) -> Result<Self, BadPrefix> {
-        let parse = |texts: &[String]| {
-            let prefix = |text: &String| text.parse().map_err(|_: ParseIdError| BadPrefix(text.clone()));
-            texts.iter().map(prefix).collect::<Result<Vec<AddressPrefix>, _>>()
-        };
+        let (inputs, outputs) = (&transaction.header.inputs, &transaction.header.outputs);
+        let mut declared = Vec::with_capacity(inputs.len() + outputs.len());
+        for text in inputs.iter().chain(outputs) {
+            declared.push(text.parse().map_err(|_: ParseIdError| BadPrefix(text.clone()))?);
+        }
         Ok(Self {
-            inputs: parse(&transaction.header.inputs)?,
-            outputs: parse(&transaction.header.outputs)?,
-            below,
-            parent,
+            declared,
+            input_count: inputs.len(),
+            batch,
+            before,
             time_ms,
             changes: Changes::new(),
             events: Vec::new(),
@@ -85,22 +82,26 @@ impl<'a> TransactionContext<'a> {
         Ok(())
     }
 
+    fn may_read(&self, address: &Address) -> bool {
+        self.declared[..self.input_count].iter().any(|prefix| prefix.covers(address))
+    }
+
     fn may_write(&self, address: &Address) -> bool {
-        self.outputs.iter().any(|prefix| prefix.covers(address))
+        self.declared[self.input_count..].iter().any(|prefix| prefix.covers(address))
     }
 }
 
 impl Context for TransactionContext<'_> {
     fn get(&mut self, address: &Address) -> Result<Option<Bytes>, ContextError> {
-        if !self.inputs.iter().any(|prefix| prefix.covers(address)) {
+        if !self.may_read(address) {
             return Err(ContextError::GetUnauthorized(*address));
         }
-        let changed =
-            std::iter::once(&self.changes).chain(self.below).find_map(|changes| changes.get(address));
-        if let Some(value) = changed {
+        let of_block = self.before.block.iter().map(|effects| &effects.changes);
+        let mut newest_first = [&self.changes, self.batch].into_iter().chain(of_block);
+        if let Some(value) = newest_first.find_map(|changes| changes.get(address)) {
             return Ok(value.clone());
         }
-        self.parent.state(address).map_err(|error| {
+        self.before.past.state(address).map_err(|error| {
             let shown = ContextError::State(error.to_string());
             self.fault = Some(error);
             shown

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use ledger_types::{limits, setting};
 use serde::Deserialize;
 
-use super::view::ParentView;
+use super::view::Past;
 use crate::store::StoreError;
 
 /// Limits of one block.
@@ -30,9 +30,9 @@ struct PermittedFamily {
 }
 
 impl Rules {
-    pub(super) fn at(parent: &ParentView) -> Result<Self, StoreError> {
+    pub(super) fn at(past: &Past<'_>) -> Result<Self, StoreError> {
         let read = |key| {
-            let value = parent.state(&setting::address(key))?;
+            let value = past.state(&setting::address(key))?;
             Ok::<_, StoreError>(value.and_then(|value| setting::value_of(key, &value)))
         };
         // Zero would halt the chain; the settings family refuses it, and so do we.

@@ -1,15 +1,18 @@
 //! What a block sees of its past: committed data up to a height, and above it the effects of blocks that are executed
 //! but not committed yet.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use ledger_types::{Address, BatchId, BlockHeader, Hash, TransactionId};
 
 use super::Executed;
-use crate::reader::Reader;
-use crate::state::Memo;
-use crate::store::StoreError;
+use crate::reader::{BatchPlace, Reader, TransactionPlace};
+use crate::state::{Branch, NodeKey, NodeSource, StateError, tree};
+use crate::state_file::StateView;
+use crate::store::{StoreError, View, schema};
 
 /// The past of a block to execute: its parent and everything below.
 #[derive(Clone)]
@@ -19,13 +22,11 @@ pub(crate) struct ParentView {
     base_height: Option<u64>,
     /// Executed ancestors above the base, newest first.
     layers: Vec<Arc<Executed>>,
-    /// Nodes of the committed state that were read.
-    nodes: Arc<Memo>,
 }
 
 impl ParentView {
     pub(crate) fn new(reader: Reader, base_height: Option<u64>, layers: Vec<Arc<Executed>>) -> Self {
-        Self { reader, base_height, layers, nodes: Arc::default() }
+        Self { reader, base_height, layers }
     }
 
     /// The parent's header; `None` for genesis.
@@ -46,55 +47,128 @@ impl ParentView {
         &self.layers
     }
 
-    /// Nodes of the state at [`Self::base_height`] and below that were read.
-    pub(crate) fn nodes(&self) -> &Memo {
-        &self.nodes
+    /// Begins reading. Many small reads of one thread share a transaction of each file.
+    pub(crate) fn open(&self) -> Result<Past<'_>, StoreError> {
+        let committed = self.reader.committed();
+        let (block, merkle) = (committed.block.read()?, committed.merkle.read()?);
+        Ok(Past { parent: self, block, merkle, branches: RefCell::default() })
+    }
+}
+
+/// A past that one thread reads. Keep it no longer than it takes to execute a block: it holds old pages alive.
+pub(crate) struct Past<'a> {
+    parent: &'a ParentView,
+    block: View<'a>,
+    merkle: View<'a>,
+    branches: RefCell<Branches>,
+}
+
+/// Branches of the state tree below its top that were read and found right. What a block reads it mostly changes, and
+/// checking a branch costs more than reading it.
+pub(crate) type Branches = HashMap<NodeKey, Arc<Branch>>;
+
+/// The committed state, each branch of it read once.
+pub(crate) struct StateOnce<'a> {
+    pub(crate) stored: StateView<'a>,
+    branches: &'a RefCell<Branches>,
+}
+
+impl NodeSource for StateOnce<'_> {
+    fn record(&self, key: &NodeKey) -> Result<Option<&[u8]>, StateError> {
+        self.stored.record(key)
     }
 
-    pub(crate) fn reader(&self) -> &Reader {
-        &self.reader
+    fn known(&self, key: &NodeKey) -> Option<Arc<Branch>> {
+        self.stored.known(key).or_else(|| self.branches.borrow().get(key).cloned())
+    }
+
+    fn learn(&self, key: &NodeKey, branch: &Arc<Branch>) {
+        self.stored.learn(key, branch);
+        self.branches.borrow_mut().insert(*key, branch.clone());
+    }
+}
+
+impl<'a> Past<'a> {
+    pub(crate) fn parent(&self) -> &'a ParentView {
+        self.parent
     }
 
     pub(crate) fn state(&self, address: &Address) -> Result<Option<Bytes>, StoreError> {
-        match self.layers.iter().find_map(|layer| layer.state_change(address)) {
-            Some(changed) => Ok(changed.clone()),
-            None => {
-                self.base_height.map_or(Ok(None), |height| self.reader.state_by(address, height, &self.nodes))
-            }
+        if let Some(changed) = self.parent.layers.iter().find_map(|layer| layer.state_change(address)) {
+            return Ok(changed.clone());
         }
+        let Some(height) = self.parent.base_height else { return Ok(None) };
+        let state = self.committed_state();
+        let leaf = tree::leaf(&state, height, address);
+        let value = leaf.and_then(|leaf| leaf.map(|leaf| state.stored.value_of(address, &leaf)).transpose());
+        value.map_err(|error| state.stored.fault(error))
     }
 
-    pub(crate) fn has_batch(&self, id: &BatchId) -> Result<bool, StoreError> {
-        if self.layers.iter().any(|layer| layer.has_batch(id)) {
+    /// The state at the base, and below.
+    pub(crate) fn committed_state(&self) -> StateOnce<'_> {
+        let stored = StateView::with_top(&self.merkle, &self.parent.reader.committed().top);
+        StateOnce { stored, branches: &self.branches }
+    }
+
+    /// The view of the state file.
+    pub(crate) fn state_file(&self) -> &View<'a> {
+        &self.merkle
+    }
+
+    /// Ends reading and gives the branches that were read.
+    pub(super) fn into_branches(self) -> Branches {
+        self.branches.into_inner()
+    }
+
+    /// Takes branches that another reader of the same past has found right.
+    pub(super) fn adopt(&self, branches: Branches) {
+        self.branches.borrow_mut().extend(branches);
+    }
+
+    pub(super) fn has_batch(&self, id: &BatchId) -> Result<bool, StoreError> {
+        if self.parent.layers.iter().any(|layer| layer.has_batch(id)) {
             return Ok(true);
         }
-        Ok(self.reader.batch_place(id)?.is_some_and(|place| self.is_below(place.height)))
+        let Some(place) = self.block.get(&schema::batch_place(id))? else { return Ok(false) };
+        let place = BatchPlace::decode(place).ok_or_else(|| self.damaged(id, "not a place"))?;
+        Ok(self.is_below(place.height))
     }
 
     /// Whether the batch was rejected above a height. What a leader passes over; no rule for voters, since it asks how far
     /// this node has committed.
-    pub(crate) fn has_rejection_above(&self, id: &BatchId, height: u64) -> Result<bool, StoreError> {
-        if self.layers.iter().any(|layer| layer.decides(id)) {
+    pub(super) fn has_rejection_above(&self, id: &BatchId, height: u64) -> Result<bool, StoreError> {
+        if self.parent.layers.iter().any(|layer| layer.decides(id)) {
             return Ok(true);
         }
-        Ok(self.reader.rejection_height(id)?.is_some_and(|rejected| rejected > height))
+        Ok(self.parent.reader.rejection_height(id)?.is_some_and(|rejected| rejected > height))
     }
 
-    pub(crate) fn has_transaction(&self, id: &TransactionId) -> Result<bool, StoreError> {
-        if self.layers.iter().any(|layer| layer.has_transaction(id)) {
+    pub(super) fn has_transaction(&self, id: &TransactionId) -> Result<bool, StoreError> {
+        if self.parent.layers.iter().any(|layer| layer.has_transaction(id)) {
             return Ok(true);
         }
-        Ok(self.reader.transaction_place(id)?.is_some_and(|place| self.is_below(place.batch.height)))
+        self.is_committed(&schema::transaction_place(id), id)
     }
 
-    pub(crate) fn has_content(&self, hash: &Hash) -> Result<bool, StoreError> {
-        if self.layers.iter().any(|layer| layer.has_content(hash)) {
+    pub(super) fn has_content(&self, hash: &Hash) -> Result<bool, StoreError> {
+        if self.parent.layers.iter().any(|layer| layer.has_content(hash)) {
             return Ok(true);
         }
-        Ok(self.reader.content_place(hash)?.is_some_and(|place| self.is_below(place.batch.height)))
+        self.is_committed(&schema::content_place(hash), hash)
+    }
+
+    /// Whether the transaction whose place is recorded under a key is in a block up to the base.
+    fn is_committed(&self, key: &[u8], name: &impl ToString) -> Result<bool, StoreError> {
+        let Some(place) = self.block.get(key)? else { return Ok(false) };
+        let place = TransactionPlace::decode(place).ok_or_else(|| self.damaged(name, "not a place"))?;
+        Ok(self.is_below(place.batch.height))
     }
 
     fn is_below(&self, height: u64) -> bool {
-        self.base_height.is_some_and(|base| height <= base)
+        self.parent.base_height.is_some_and(|base| height <= base)
+    }
+
+    fn damaged(&self, record: &impl ToString, reason: &str) -> StoreError {
+        StoreError::damaged(self.block.file_name(), record.to_string(), reason)
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use ledger_types::Address;
 
 use super::{ReadError, Reader, StateQuery};
-use crate::state::{Memo, StateError, StateProof, presence, tree};
+use crate::state::{StateError, StateProof, presence, tree};
 use crate::state_file::{self, StateView};
 use crate::store::StoreError;
 
@@ -15,18 +15,6 @@ impl Reader {
     /// When the state of the height is not kept, the file cannot be read or a record is damaged.
     pub fn state(&self, address: &Address, height: u64) -> Result<Option<Bytes>, ReadError> {
         self.look_at_state(|view| view.value(address, height))
-    }
-
-    /// As [`Reader::state`], for an execution, which keeps the nodes that it reads.
-    pub(crate) fn state_by(
-        &self,
-        address: &Address,
-        height: u64,
-        memo: &Memo,
-    ) -> Result<Option<Bytes>, ReadError> {
-        let view = self.0.merkle.read()?;
-        let state = StateView::with_top(&view, &self.0.top).with_memo(memo);
-        state.value(address, height).map_err(|error| state.fault(error))
     }
 
     /// As [`Reader::state`], up to the state root in the header of the block, so that neither another value nor a missing

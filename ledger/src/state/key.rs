@@ -10,7 +10,7 @@ use super::hashing::{self, NIBBLES};
 /// Stored as `version (8, big-endian) || nibbles (1) || path`, two nibbles a byte, high one first, an odd path
 /// with a zero at its end: 9 to 41 bytes. A block's nodes therefore go behind all earlier ones, and keys sort
 /// as [`NodeKey`]s do.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeKey {
     version: u64,
     depth: u8,

@@ -202,8 +202,8 @@ fn a_block_is_executed_although_the_state_it_began_on_goes_meanwhile() {
     let chain = Chain::new(160, (1, 64));
     type Read = fn(&ParentView) -> Result<(), StoreError>;
     let reads: [Read; 2] = [
-        |view| (0..17).try_for_each(|number| view.state(&address(number)).map(drop)),
-        |view| update_tree(view, 161, &BTreeMap::from([(address(3), None)])).map(drop),
+        |view| (0..17).try_for_each(|number| view.open()?.state(&address(number)).map(drop)),
+        |view| update_tree(&view.open()?, 161, &BTreeMap::from([(address(3), None)])).map(drop),
     ];
     for read in reads {
         let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! A batch: transactions that commit together or not at all, signed by one batcher.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -27,8 +28,9 @@ pub struct Batch {
 }
 
 /// A value whose signatures were checked. There are two doors, both named for their reason.
+/// Clones share it.
 #[derive(Clone, Debug)]
-pub struct Verified<T>(T);
+pub struct Verified<T>(Arc<T>);
 
 impl<T> std::ops::Deref for Verified<T> {
     type Target = T;
@@ -39,16 +41,24 @@ impl<T> std::ops::Deref for Verified<T> {
 }
 
 impl<T> Verified<T> {
-    /// Takes the value out.
-    pub fn into_inner(self) -> T {
-        self.0
+    /// Takes the value out; copies it if it is shared.
+    pub fn into_inner(self) -> T
+    where
+        T: Clone,
+    {
+        Arc::unwrap_or_clone(self.0)
+    }
+
+    /// The value, shared.
+    pub fn share(&self) -> Arc<T> {
+        self.0.clone()
     }
 }
 
 impl Verified<Batch> {
     /// A batch of a block that this node finalised earlier: it verified the signatures then.
     pub fn of_final_block(batch: Batch) -> Self {
-        Self(batch)
+        Self(Arc::new(batch))
     }
 }
 
@@ -154,7 +164,7 @@ impl Batch {
         for (index, transaction) in self.transactions.iter().enumerate() {
             transaction.verify_signature().map_err(|error| BatchError::Transaction { index, error })?;
         }
-        Ok(Verified(self))
+        Ok(Verified(Arc::new(self)))
     }
 
     /// Bytes that [`Batch::encode`] writes.

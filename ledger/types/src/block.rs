@@ -1,5 +1,7 @@
 //! A block: a header that is hashed, and an ordered list of entries. Layout: ledger/FORMAT.md, "block".
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use thiserror::Error;
 
@@ -190,8 +192,8 @@ impl Rejection {
 /// One decided thing: a batch that took effect, or one that did not.
 #[derive(Clone, Debug)]
 pub enum Entry {
-    /// All the batch's transactions took effect.
-    Batch(Batch),
+    /// All the batch's transactions took effect. Shared, since it is also in the pool.
+    Batch(Arc<Batch>),
     /// None did.
     Rejection(Rejection),
 }
@@ -208,11 +210,24 @@ impl Entry {
     /// The stored form, also the leaf under `entries_root`: a tag byte (0 batch, 1 rejection), then the content.
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
+        self.write(&mut writer);
+        writer.finish()
+    }
+
+    /// Appends the stored form.
+    pub fn write(&self, writer: &mut Writer) {
         match self {
             Self::Batch(batch) => batch.encode(writer.u8(0)),
             Self::Rejection(rejection) => rejection.encode(writer.u8(1)),
         }
-        writer.finish()
+    }
+
+    /// Bytes of the stored form.
+    pub fn encoded_len(&self) -> usize {
+        1 + match self {
+            Self::Batch(batch) => batch.encoded_len(),
+            Self::Rejection(rejection) => 64 + 64 + 2 + 4 + rejection.message.len(),
+        }
     }
 
     /// Reads the stored form.
@@ -222,7 +237,7 @@ impl Entry {
     pub fn decode(bytes: Bytes) -> Result<Self, BlockError> {
         let mut reader = Reader::new(bytes);
         let entry = match reader.u8("entry tag")? {
-            0 => Self::Batch(Batch::decode(&mut reader)?),
+            0 => Self::Batch(Arc::new(Batch::decode(&mut reader)?)),
             1 => Self::Rejection(Rejection::decode(&mut reader)?),
             _ => return Ok(reader.bad("entry tag")?),
         };
@@ -263,7 +278,7 @@ impl Block {
     /// The batches that took effect, in order.
     pub fn batches(&self) -> impl Iterator<Item = &Batch> {
         self.entries.iter().filter_map(|entry| match entry {
-            Entry::Batch(batch) => Some(batch),
+            Entry::Batch(batch) => Some(&**batch),
             Entry::Rejection(_) => None,
         })
     }
@@ -278,11 +293,18 @@ impl Block {
 
     /// The stored form: header and entries, each length-prefixed.
     pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new();
-        writer.bytes(&self.header.encode());
+        let mut entries = Writer::new();
         for entry in &self.entries {
-            writer.bytes(&entry.encode());
+            entries.framed(|writer| entry.write(writer));
         }
+        Self::encode_parts(&self.header, entries.as_bytes())
+    }
+
+    /// The stored form of a header and its entries, which are encoded, each length-prefixed.
+    pub fn encode_parts(header: &BlockHeader, entries: &[u8]) -> Vec<u8> {
+        let header = header.encode();
+        let mut writer = Writer::with_capacity(4 + header.len() + entries.len());
+        writer.bytes(&header).raw(entries);
         writer.finish()
     }
 

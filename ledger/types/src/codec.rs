@@ -32,13 +32,18 @@ pub enum CodecError {
 }
 
 /// Appends values to a byte vector.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Writer(Vec<u8>);
 
 impl Writer {
     /// An empty writer.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty writer with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
     }
 
     /// Appends a byte.
@@ -71,6 +76,20 @@ impl Writer {
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         let len = u32::try_from(bytes.len()).expect("invariant: no field reaches 4 GiB");
         self.u32(len).raw(bytes)
+    }
+
+    /// Appends a `u32` length and what is written.
+    pub fn framed(&mut self, write: impl FnOnce(&mut Self)) -> &mut Self {
+        let at = self.u32(0).0.len();
+        write(self);
+        let len = u32::try_from(self.0.len() - at).expect("invariant: no field reaches 4 GiB");
+        self.0[at - 4..at].copy_from_slice(&len.to_be_bytes());
+        self
+    }
+
+    /// The bytes written so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// The bytes written.

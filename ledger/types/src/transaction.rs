@@ -1,5 +1,7 @@
 //! One signed transaction. The header bytes stay as the client signed them; nothing is ever re-encoded to verify.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use prost::Message as _;
 use thiserror::Error;
@@ -23,6 +25,8 @@ pub struct Transaction {
     pub payload: Bytes,
     /// The signer's key, parsed from the header.
     pub signer: PublicKey,
+    /// What [`Transaction::content_hash`] gave; clones have it, too.
+    content_hash: OnceLock<Hash>,
 }
 
 /// A structural rule that a transaction breaks.
@@ -86,7 +90,7 @@ impl Transaction {
         if data_encoding::HEXLOWER.encode(&hash) != header.payload_sha512 {
             return Err(TransactionError::PayloadHash);
         }
-        Ok(Self { id, header, header_bytes, payload, signer })
+        Ok(Self { id, header, header_bytes, payload, signer, content_hash: OnceLock::new() })
     }
 
     /// Verifies the header's signature.
@@ -98,9 +102,9 @@ impl Transaction {
     }
 
     /// What the signer said, whatever the signature's bytes: a second signature over the same header and payload
-    /// must not make a second transaction. The payload's hash is in the header.
+    /// must not make a second transaction. The payload's hash is in the header. Computed once.
     pub fn content_hash(&self) -> Hash {
-        sha512_256(&[b"dgt-txn-content", &self.header_bytes])
+        *self.content_hash.get_or_init(|| sha512_256(&[b"dgt-txn-content", &self.header_bytes]))
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use consensus::{Committee, Input};
 use ledger::execute::{Executed, ProposedEntry, Slot};
 use ledger::{AdmitError, Ledger, LedgerError, Pool, Source, roots};
-use ledger_types::{Batch, BatchId, Block, BlockHeader, BlockId, Entry, ValidatorId, Verified};
+use ledger_types::{Batch, BatchId, Block, BlockHeader, BlockId, ValidatorId, Verified};
 use rayon::prelude::*;
 
 use super::arriving::Arriving;
@@ -131,6 +131,11 @@ impl Executor {
                 self.answer(Input::ProposalAssembled { block, body: executed.body().clone() });
                 true
             }
+            // Its proposer may have signed refs that are not this block's; others may have the right ones.
+            Err(LedgerError::OtherEntries) => {
+                self.answer(Input::ProposalMissing { block, missing: Vec::new() });
+                return Ok(());
+            }
             Err(error @ (LedgerError::Check(_) | LedgerError::UnknownParent { .. })) => {
                 tracing::warn!(%block, %error, "a proposal does not hold");
                 false
@@ -167,10 +172,7 @@ impl Executor {
         if !missing.is_empty() {
             return Ok(Assembled::Missing(missing));
         }
-        // Its proposer may have signed refs that are not this block's; others may have the right ones.
-        let is_its_list =
-            roots::of_entries(&assembled.iter().map(proposed).collect::<Vec<_>>()) == header.entries_root;
-        Ok(if is_its_list { Assembled::Whole(assembled) } else { Assembled::Missing(Vec::new()) })
+        Ok(Assembled::Whole(assembled))
     }
 
     /// Moves what is wanted and is in the pool.
@@ -259,13 +261,5 @@ impl Executor {
     fn tell(&self, event: Event) {
         // A stopped driver needs no answer.
         let _ = self.answers.send(event);
-    }
-}
-
-/// The entry as its proposer says.
-fn proposed(entry: &ProposedEntry) -> Entry {
-    match &entry.rejection {
-        Some(rejection) => Entry::Rejection(rejection.clone()),
-        None => Entry::Batch(Batch::clone(&entry.batch)),
     }
 }

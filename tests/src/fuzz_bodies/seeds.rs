@@ -3,7 +3,7 @@
 mod validators;
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use consensus::Committee;
@@ -134,7 +134,7 @@ pub(super) fn rejection() -> Vec<Vec<u8>> {
 }
 
 fn entries() -> Vec<Entry> {
-    let batches = sound_batches().into_iter().map(Entry::Batch);
+    let batches = sound_batches().into_iter().map(|batch| Entry::Batch(Arc::new(batch)));
     batches.chain(rejections().into_iter().map(Entry::Rejection)).collect()
 }
 

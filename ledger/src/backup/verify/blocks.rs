@@ -87,8 +87,7 @@ impl<'a> Blocks<'a> {
     /// Checks that block 0 is made of a network's genesis. Its roots are execution's business.
     pub(super) fn check_genesis(&self, block: &Block, genesis: &GenesisBlock) -> Result<(), StoreError> {
         let header = &block.header;
-        let entries: Vec<Entry> =
-            genesis.batches.iter().map(|batch| Entry::Batch(batch.clone().into_inner())).collect();
+        let entries: Vec<Entry> = genesis.batches.iter().map(|batch| Entry::Batch(batch.share())).collect();
         let same = header.cfg_hash == genesis.cfg_hash
             && header.time_ms == genesis.time_ms
             && header.entries_root == entries_root(&entries);

@@ -51,9 +51,9 @@ fn check_ranges(history: &History, records: &BTreeMap<Vec<u8>, Bytes>, oldest: u
             let is_present = presence::is_present(records, address, height).unwrap();
             assert_eq!(is_present, content.contains_key(address));
         }
-        for (prefix, reverse) in prefixes().into_iter().flat_map(|p| [(p.clone(), false), (p, true)]) {
+        for (prefix, reverse) in prefixes().into_iter().flat_map(|p| [(p, false), (p, true)]) {
             for (start, limit) in starts().into_iter().zip([0, 1, 3, usize::MAX].into_iter().cycle()) {
-                let query = StateQuery { prefix: prefix.clone(), height, start, reverse, limit };
+                let query = StateQuery { prefix, height, start, reverse, limit };
                 assert_eq!(
                     presence::range(records, &query).unwrap(),
                     naive_range(content, &query),
