@@ -26,7 +26,7 @@ const BATCH: usize = 100;
 const BLOCKS: usize = 20;
 
 fn main() {
-    let keys = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(200_000);
+    let keys: usize = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(200_000);
     println!("calibration, this run");
     calibrate();
     println!("blocks of {BLOCK} changes of {keys} accounts, batches of {BATCH}, microseconds a transaction");
@@ -103,7 +103,7 @@ impl Bench {
     fn block(&mut self, batches: &[Arc<Verified<Batch>>]) {
         let head = self.ledger.head();
         let slot = Slot { view: head.height + 1, time_ms: head.height + 2, ..self.slot.clone() };
-        let candidate = |batch: &Arc<_>| Candidate {
+        let candidate = |batch: &Arc<Verified<Batch>>| Candidate {
             batch: batch.clone(),
             waited_enough: true,
             since_height: head.height,
