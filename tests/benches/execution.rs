@@ -26,21 +26,21 @@ const BATCH: usize = 100;
 const BLOCKS: usize = 20;
 
 fn main() {
-    let keys = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(200_000);
+    let keys: usize = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(200_000);
     println!("calibration, this run");
     calibrate();
     println!("blocks of {BLOCK} changes of {keys} accounts, batches of {BATCH}, microseconds a transaction");
     let mut bench = Bench::new();
     let signer = key(Curve::Ed25519, "bench");
     for first in (0..keys).step_by(BLOCK) {
-        let sets = (first..first + BLOCK).map(|number| set(&number.to_string(), 1_000)).collect();
-        bench.block(&batches(&signer, sets));
+        let sets: Vec<_> = (first..first + BLOCK).map(|number| set(&number.to_string(), 1_000)).collect();
+        bench.block(&batches(&signer, &sets));
     }
     bench.costs = [Cost::default(); 3];
     let mut random = Random::new(1);
     for block in 0..BLOCKS {
         let change = |number| inc(&random.index(keys).to_string(), 1).with_nonce(format!("{block}-{number}"));
-        bench.block(&batches(&signer, (0..BLOCK).map(change).collect()));
+        bench.block(&batches(&signer, &(0..BLOCK).map(change).collect::<Vec<_>>()));
     }
     for (what, cost) in ["build", "check", "commit"].into_iter().zip(bench.costs) {
         let per = |seconds: f64| seconds * 1e6 / (BLOCKS * BLOCK) as f64;
@@ -48,7 +48,7 @@ fn main() {
     }
 }
 
-fn batches(signer: &PrivateKey, transactions: Vec<UnsignedTransaction>) -> Vec<Arc<Verified<Batch>>> {
+fn batches(signer: &PrivateKey, transactions: &[UnsignedTransaction]) -> Vec<Arc<Verified<Batch>>> {
     let made = transactions.chunks(BATCH).map(|some| Batch::from_proto(sign_batch(signer, some)).unwrap());
     made.map(|batch| Arc::new(Verified::of_final_block(batch))).collect()
 }
