@@ -7,7 +7,6 @@
 
 use ledger_types::hash::sha256;
 use ledger_types::{Address, Hash};
-use sha2::block_api::compress256;
 
 /// The root of a state without values, and of every empty subtree.
 pub const EMPTY_ROOT: Hash = Hash(*b"SPARSE_MERKLE_PLACEHOLDER_HASH__");
@@ -19,7 +18,7 @@ pub(super) const NIBBLES: usize = 2 * Hash::LEN;
 pub(super) const BITS: usize = 8 * Hash::LEN;
 
 pub(crate) fn key_hash(address: &Address) -> Hash {
-    short_sha256::<1>(&[&address.0])
+    sha256(&[&address.0])
 }
 
 pub(crate) fn value_hash(value: &[u8]) -> Hash {
@@ -27,43 +26,11 @@ pub(crate) fn value_hash(value: &[u8]) -> Hash {
 }
 
 pub(super) fn leaf(key_hash: &Hash, value_hash: &Hash) -> Hash {
-    short_sha256::<2>(&[b"JMT::LeafNode", &key_hash.0, &value_hash.0])
+    sha256(&[b"JMT::LeafNode", &key_hash.0, &value_hash.0])
 }
 
 pub(super) fn inner(left: &Hash, right: &Hash) -> Hash {
-    short_sha256::<2>(&[b"JMT::IntrnalNode", &left.0, &right.0])
-}
-
-/// SHA-256 of a message that fills so many blocks of 64 bytes, 9 bytes of padding included. A quarter faster than what
-/// takes any length, and a put costs a dozen of these.
-fn short_sha256<const BLOCKS: usize>(parts: &[&[u8]]) -> Hash {
-    const START: [u32; 8] = [
-        0x6a09_e667,
-        0xbb67_ae85,
-        0x3c6e_f372,
-        0xa54f_f53a,
-        0x510e_527f,
-        0x9b05_688c,
-        0x1f83_d9ab,
-        0x5be0_cd19,
-    ];
-    let mut blocks = [[0; 64]; BLOCKS];
-    let message = blocks.as_flattened_mut();
-    let mut len = 0;
-    for part in parts {
-        message[len..len + part.len()].copy_from_slice(part);
-        len += part.len();
-    }
-    message[len] = 0x80;
-    let bits = message.last_chunk_mut::<8>().expect("invariant: a block has more than 8 bytes");
-    *bits = (8 * len as u64).to_be_bytes();
-    let mut state = START;
-    compress256(&mut state, &blocks);
-    let mut hash = Hash::ZERO;
-    for (bytes, word) in hash.0.chunks_exact_mut(4).zip(state) {
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
-    hash
+    sha256(&[b"JMT::IntrnalNode", &left.0, &right.0])
 }
 
 /// The nibble of a key hash at a depth below 64.
@@ -85,24 +52,4 @@ pub(super) fn common_bits(a: &Hash, b: &Hash) -> usize {
         None => 0,
     };
     8 * bytes + rest
-}
-
-#[cfg(test)]
-mod tests {
-    use ledger_types::hash::sha256;
-    use ledger_types::{Address, Hash};
-
-    use super::{inner, key_hash, leaf};
-
-    #[test]
-    fn the_short_way_is_sha_256() {
-        for n in 0..=255u8 {
-            let (a, b) = (sha256(&[&[n]]), sha256(&[&[n, n]]));
-            assert_eq!(inner(&a, &b), sha256(&[b"JMT::IntrnalNode", &a.0, &b.0]));
-            assert_eq!(leaf(&a, &b), sha256(&[b"JMT::LeafNode", &a.0, &b.0]));
-            let address = Address([n; 35]);
-            assert_eq!(key_hash(&address), sha256(&[&address.0]));
-        }
-        assert_eq!(leaf(&Hash::ZERO, &Hash::ZERO), sha256(&[b"JMT::LeafNode", &[0; 64]]));
-    }
 }
