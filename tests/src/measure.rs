@@ -10,7 +10,7 @@ mod usage;
 
 use std::time::{Duration, Instant};
 
-pub use calibration::{Calibration, calibrate, ceiling};
+pub use calibration::{Calibration, at_most, calibrate, ceiling};
 pub use cpu::CpuTimes;
 pub use figures::{Figures, Spread, Summary};
 pub use output::{Output, number_from_env, words};

@@ -11,7 +11,9 @@ use clap::{Parser, ValueEnum};
 use compare::Compare;
 use ledger_types::signature::Curve;
 use tests::load_generator::CurveName;
-use tests::measure::{Calibration, Figures, Output, Shape, Stand, Summary, ceiling, number_from_env, words};
+use tests::measure::{
+    Calibration, Figures, Output, Shape, Stand, Summary, at_most, ceiling, number_from_env, words,
+};
 
 /// Runs of each kind, unless `DGT_BENCH_RUNS` says otherwise.
 const RUNS: u32 = 3;
@@ -24,7 +26,7 @@ const IN_FLIGHT: [(u32, u32); 2] = [(100, 6_400), (1, 1_024)];
 /// Lone transactions in a second: each is decided long before the next one comes.
 const LONE: u32 = 5;
 /// More transactions than one after the other can be committed, in a second.
-const ONE_BY_ONE: f64 = 200.0;
+const ONE_BY_ONE: f64 = 400.0;
 /// The versions of the state that a pruned network keeps.
 const KEPT: u64 = 100;
 
@@ -184,9 +186,10 @@ impl Kind {
         let Self { shape, curve, batch_size } = self;
         let curve = Curve::from(curve).to_string();
         let words = format!("--curve {curve} --batch-size {batch_size} --hot-share {HOT_SHARE} {pace}");
+        let per_second = at_most(ceiling, shape.all_nodes(), batch_size);
         let run = |_| {
             stand.begin();
-            let mut figures = stand.measure(&words, ceiling);
+            let mut figures = stand.measure(&words, per_second);
             let committed = figures.get("committed_per_second").expect("invariant: every run has it");
             figures.add("share_of_ceiling", committed / ceiling);
             figures

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use ledger_types::signature::Curve;
-use tests::measure::{Calibration, Figures, Output, Shape, Stand, ceiling, number_from_env, words};
+use tests::measure::{Calibration, Figures, Output, Shape, Stand, at_most, ceiling, number_from_env, words};
 
 /// Accounts of the parts that do not vary them, unless `DGT_BENCH_ACCOUNTS` says otherwise.
 const ACCOUNTS: u32 = 20_000;
@@ -114,7 +114,7 @@ impl Growth {
     /// One run of a load on the network as it is.
     fn run(&self, shape: Shape, stand: &mut Stand, load: &str) -> Figures {
         let ceiling = ceiling(self.verifications, shape.all_nodes(), 100);
-        let mut figures = stand.measure(load, ceiling);
+        let mut figures = stand.measure(load, at_most(ceiling, shape.all_nodes(), 100));
         let get = |name| figures.get(name).expect("invariant: every run has it");
         let (committed, cpu) = (get("committed_per_second"), get("cpu_us_per_tx"));
         figures.add("share_of_ceiling", committed / ceiling);

@@ -141,7 +141,7 @@ impl Stand {
     }
 
     /// Puts a load on the running network, as the words of `load` describe it, for the time that the environment says.
-    /// For a closed window so many transactions are signed ahead for each second, and some more.
+    /// For a closed window so many transactions are signed ahead for each second.
     ///
     /// # Panics
     /// When anything is rejected or stays undecided, or a node fails.
@@ -183,10 +183,11 @@ impl Stand {
     }
 }
 
-/// Transactions to sign for a closed window: more than are expected to pass, but not more than memory holds.
+/// Transactions to sign for a closed window: what is committed in its time and what is in flight then, but not more than
+/// memory holds.
 fn supply(options: &Options, per_second: f64) -> u64 {
-    const ROOM: f64 = 1.2;
-    let needed = per_second * ROOM * f64::from(options.warm_up + options.seconds);
+    let in_flight = f64::from(options.window.unwrap_or(1)) * f64::from(options.batch_size);
+    let needed = per_second * f64::from(options.warm_up + options.seconds) + in_flight;
     let each = f64::from(SIGNED_TRANSACTION + options.payload_bytes.unwrap_or_default());
     needed.min(SIGNED_BYTES / each) as u64
 }
@@ -273,9 +274,10 @@ mod tests {
     }
 
     #[test]
-    fn the_supply_has_room_but_memory_bounds_it() {
+    fn the_supply_lasts_but_memory_bounds_it() {
         let options = |words: &str| Options::parse_from(["load"].into_iter().chain(words.split_whitespace()));
-        assert_eq!(supply(&options("--warm-up 5 --seconds 30"), 1_000.0), 42_000);
+        let small = options("--warm-up 5 --seconds 30 --window 64 --batch-size 100");
+        assert_eq!(supply(&small, 1_000.0), 35_000 + 6_400);
         let large = options("--warm-up 5 --seconds 30 --payload-bytes 100000");
         assert!(supply(&large, 1_000.0) < 30_000);
     }
