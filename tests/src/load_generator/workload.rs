@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn payloads_have_the_size_that_was_asked_for() {
-        for (bytes, expected) in [(1, 37..60), (100, 100..101), (10_000, 10_000..10_001)] {
+        for (bytes, expected) in [(1, 30..60), (100, 100..101), (10_000, 10_000..10_001)] {
             let load = workload(&format!("--payload-bytes {bytes}"));
             let changes = load.sign_changes(1);
             let size = batch(&changes[0]).transactions[0].payload.len();
