@@ -78,7 +78,16 @@ fn both_modes_report_what_a_re_execution_counts() {
         &url,
         "--rate 40 --batch-size 1 --seconds 3 --warm-up 1 --accounts 50 --family bgt --curve secp256k1 --seed 2",
     );
-    let committed = check(&closed) + check(&open);
+    // The first run's accounts once more, by keys of another curve, with larger payloads.
+    let again = report(
+        &url,
+        "--rate 40 --batch-size 4 --seconds 1 --warm-up 1 --accounts 150 --accounts-of 1 --seed 3 --curve secp256k1 \
+         --payload-bytes 5000",
+    );
+    assert_eq!(number(&again, "/whole_run/posted"), 80.0, "no account was made: {again}");
+    let posted = number(&again, "/measured/posted_bytes_per_transaction");
+    assert!((5_000.0..6_500.0).contains(&posted), "{again}");
+    let committed = check(&closed) + check(&open) + check(&again);
     assert_eq!(number(&open, "/measured/latency/batches"), 120.0, "a batch every 25 ms for 3 s: {open}");
     assert_eq!(number(&open, "/whole_run/posted"), 50.0 + 160.0, "{open}");
     assert!(closed["measured"]["ended_by"] == "time" || closed["whole_run"]["posted"] == 16_150, "{closed}");

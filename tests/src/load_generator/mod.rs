@@ -12,6 +12,7 @@
 //! - The generator's own CPU stands in the report: it shares the machine with what it measures.
 #![allow(clippy::print_stderr, reason = "the progress line")]
 
+mod accounts;
 mod chain;
 mod driver;
 mod node;
@@ -22,6 +23,7 @@ mod report;
 mod run;
 mod workload;
 
+pub use accounts::make_accounts;
 pub use options::{CurveName, FamilyName, Options};
 pub use report::{Ended, Generator, Latency, Measured, Report, WholeRun};
-pub use run::run;
+pub use run::{run, run_watched};

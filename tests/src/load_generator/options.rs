@@ -1,7 +1,7 @@
 //! What a run is told.
 
 use clap::{Parser, ValueEnum};
-use ledger_types::limits::TRANSACTIONS_PER_BATCH;
+use ledger_types::limits::{PAYLOAD_BYTES, TRANSACTIONS_PER_BATCH};
 use ledger_types::signature::Curve;
 use serde::{Deserialize, Serialize};
 
@@ -42,11 +42,19 @@ pub struct Options {
     pub warm_up: u32,
     /// Accounts that are made before the warm-up; each transaction changes one of them.
     #[arg(long, value_name = "N", default_value_t = 1_000,
-          value_parser = clap::value_parser!(u32).range(1..=9_999_999))]
+          value_parser = clap::value_parser!(u32).range(1..=99_999_999))]
     pub accounts: u32,
+    /// The accounts are there: a run with this seed made them, or more of them. Those of bgt belong to keys of its curve.
+    #[arg(long, value_name = "SEED")]
+    pub accounts_of: Option<u64>,
     /// Percent of the transactions that change one and the same account.
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub hot_share: u8,
+    /// Bytes of each payload that changes an account: it gets one more entry, which the family leaves alone [default: no
+    /// more than are needed, some 40].
+    #[arg(long, value_name = "BYTES",
+          value_parser = clap::value_parser!(u32).range(1..=PAYLOAD_BYTES as i64))]
+    pub payload_bytes: Option<u32>,
     /// Transactions to sign ahead; a run ends when they are used up [default: enough for the open loop's rate, or 6000
     /// a second for the closed window].
     #[arg(long, value_name = "N")]

@@ -34,6 +34,8 @@ pub struct Measured {
     pub committed: u64,
     /// The same in a second.
     pub committed_per_second: f64,
+    /// Bytes of the requests that posted batches, for each transaction of the run but those that make accounts.
+    pub posted_bytes_per_transaction: f64,
     /// Blocks.
     pub blocks: u64,
     /// The same in a second.

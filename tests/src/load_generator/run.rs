@@ -9,6 +9,7 @@ use ledger_types::{BlockId, TransactionId};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
+use super::accounts;
 use super::chain::{self, Walk};
 use super::driver::{Carried, Driver, Pace, Routes, Stopped};
 use super::node::Node;
@@ -17,26 +18,23 @@ use super::progress::{Counters, Progress};
 use super::report::{Ended, Generator, Latency, Measured, Report, WholeRun};
 use super::workload::{Prepared, Workload};
 
-/// Batches of accounts in flight.
-const ACCOUNTS_WINDOW: usize = 16;
 /// How long the last batches may take to be decided.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Longer than any run.
-const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where the chain and the generator were at one moment.
-struct Mark {
+/// Where the chain, the generator and what the caller looks at were at one moment.
+struct Mark<S> {
     at: Instant,
     head: BlockId,
     cpu: Duration,
+    seen: S,
 }
 
 /// The measurement.
-struct Span {
+struct Span<S> {
     /// When its first batch was due.
     begin: Instant,
-    from: Mark,
-    to: Mark,
+    from: Mark<S>,
+    to: Mark<S>,
     stopped: Stopped,
 }
 
@@ -46,6 +44,18 @@ struct Span {
 /// When a node does not answer or the accounts cannot be made; when the supply ends before the measurement begins; and
 /// when the chain does not hold what the answers said.
 pub async fn run(options: Options) -> Result<Report> {
+    Ok(run_watched(options, || ()).await?.0)
+}
+
+/// The same, with what `look` sees when the measurement begins and when it ends: it is called by a thread of its own.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_watched<S: Send + 'static>(
+    options: Options,
+    look: impl Fn() -> S + Send + Sync + 'static,
+) -> Result<(Report, [S; 2])> {
+    let look = Arc::new(look);
     let nodes = options.urls.iter().map(|url| Node::new(url)).collect::<Result<Vec<_>>>()?;
     let first = Arc::clone(nodes.first().context("no node is named")?);
     let seed = options.seed.map_or_else(random_seed, Ok)?;
@@ -55,16 +65,17 @@ pub async fn run(options: Options) -> Result<Report> {
     let signing = Instant::now();
     let workload = Workload::new(&options, seed);
     let supply = options.supply();
-    let sign = move || (workload.sign_accounts(), workload.sign_changes(supply));
+    let new_accounts = if options.accounts_of.is_none() { options.accounts } else { 0 };
+    let sign = move || (workload.sign_accounts(0..new_accounts), workload.sign_changes(supply));
     let (accounts, changes) = tokio::task::spawn_blocking(sign).await?;
     let signing_seconds = signing.elapsed().as_secs_f64();
 
     let start = first.head().await?;
     let routes = Routes::new(&nodes, Arc::clone(&counters));
     counters.enter("accounts");
-    let account_ids = make_accounts(Arc::clone(&routes), accounts).await?;
+    let account_ids = accounts::make(Arc::clone(&routes), accounts).await?;
     let mut driver = Driver::new(routes, changes);
-    let span = measure(&options, &mut driver, &first, &counters).await?;
+    let span = measure(&options, &mut driver, (&first, &look), &counters).await?;
     counters.enter("draining");
     driver.drain(PATIENCE).await?;
     counters.enter("counting");
@@ -76,7 +87,7 @@ pub async fn run(options: Options) -> Result<Report> {
 
     let measured = measured(&walk, &driver, &span);
     let cpu_seconds = (span.to.cpu - span.from.cpu).as_secs_f64();
-    Ok(Report {
+    let report = Report {
         whole_run: whole_run(&walk, &driver, posted, account_ids.len() as u64)?,
         generator: Generator {
             cpu_seconds,
@@ -87,25 +98,17 @@ pub async fn run(options: Options) -> Result<Report> {
         measured,
         options,
         seed,
-    })
-}
-
-/// Commits the accounts; their transactions.
-async fn make_accounts(routes: Arc<Routes>, accounts: Vec<Prepared>) -> Result<Vec<TransactionId>> {
-    let batches = accounts.len();
-    let mut driver = Driver::new(routes, accounts);
-    let now = Instant::now();
-    driver.drive(Pace::Closed { window: ACCOUNTS_WINDOW }, now, now + A_WEEK).await?;
-    driver.drain(PATIENCE).await?;
-    if let Some(reason) = driver.carried().iter().find_map(|carried| carried.rejection.as_ref()) {
-        bail!("the accounts cannot be made: {reason} (a chain takes each seed once)");
-    }
-    ensure!(driver.carried().len() == batches, "the accounts are not decided after {PATIENCE:?}");
-    Ok(driver.posted().iter().flat_map(|batch| batch.transactions.iter().copied()).collect())
+    };
+    Ok((report, [span.from.seen, span.to.seen]))
 }
 
 /// Warms up and measures.
-async fn measure(options: &Options, driver: &mut Driver, node: &Node, counters: &Counters) -> Result<Span> {
+async fn measure<S: Send + 'static>(
+    options: &Options,
+    driver: &mut Driver,
+    (node, look): (&Node, &Arc<impl Fn() -> S + Send + Sync + 'static>),
+    counters: &Counters,
+) -> Result<Span<S>> {
     let pace = match options.rate {
         None => Pace::Closed { window: options.window() as usize },
         Some(rate) => Pace::Open { rate, batch_size: options.batch_size },
@@ -118,13 +121,17 @@ async fn measure(options: &Options, driver: &mut Driver, node: &Node, counters: 
         bail!("all signed transactions were posted during the warm-up; give --transactions more");
     }
     counters.enter("measuring");
-    let (from, stopped) = tokio::join!(mark(node), driver.drive(pace, begin, end));
-    Ok(Span { begin, from: from?, to: mark(node).await?, stopped: stopped? })
+    let (from, stopped) = tokio::join!(mark(node, look), driver.drive(pace, begin, end));
+    Ok(Span { begin, from: from?, to: mark(node, look).await?, stopped: stopped? })
 }
 
-async fn mark(node: &Node) -> Result<Mark> {
+async fn mark<S: Send + 'static>(
+    node: &Node,
+    look: &Arc<impl Fn() -> S + Send + Sync + 'static>,
+) -> Result<Mark<S>> {
     let head = node.head().await?;
-    Ok(Mark { at: Instant::now(), head, cpu: cpu_time() })
+    let (at, cpu, look) = (Instant::now(), cpu_time(), Arc::clone(look));
+    Ok(Mark { at, head, cpu, seen: tokio::task::spawn_blocking(move || look()).await? })
 }
 
 /// CPU time of this process.
@@ -134,7 +141,7 @@ fn cpu_time() -> Duration {
     Duration::new(seconds, u32::try_from(time.tv_nsec).expect("invariant: below a second"))
 }
 
-fn measured(walk: &Walk, driver: &Driver, span: &Span) -> Measured {
+fn measured<S>(walk: &Walk, driver: &Driver, span: &Span<S>) -> Measured {
     let Span { begin, from, to, stopped } = span;
     let count = walk.between(&from.head, &to.head);
     let seconds = (to.at - from.at).as_secs_f64();
@@ -148,11 +155,19 @@ fn measured(walk: &Walk, driver: &Driver, span: &Span) -> Measured {
         seconds,
         committed: count.own,
         committed_per_second: count.own as f64 / seconds,
+        posted_bytes_per_transaction: bytes_per_transaction(driver.posted()),
         blocks: count.blocks,
         blocks_per_second: count.blocks as f64 / seconds,
         latency: Latency::of(committed.map(|carried| carried.decided - carried.due).collect()),
         refusals: batches.iter().map(|carried| carried.refusals).sum(),
     }
+}
+
+/// What a client sends for a transaction: the bodies of its requests.
+fn bytes_per_transaction(posted: &[Prepared]) -> f64 {
+    let bytes: usize = posted.iter().map(|batch| batch.body.len()).sum();
+    let transactions: usize = posted.iter().map(|batch| batch.transactions.len()).sum();
+    bytes as f64 / transactions.max(1) as f64
 }
 
 /// # Errors

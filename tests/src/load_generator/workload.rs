@@ -1,6 +1,9 @@
 //! Everything that a run posts, signed ahead.
 
+use std::ops::Range;
+
 use bytes::Bytes;
+use ledger_types::limits::TRANSACTIONS_PER_BATCH;
 use ledger_types::proto::client as proto;
 use ledger_types::{BatchId, PrivateKey, TransactionId};
 use prost::Message as _;
@@ -12,8 +15,8 @@ use crate::random::Random;
 
 /// Keys that own the accounts and sign in turn: a node that remembers the last signer gains nothing.
 const SIGNERS: u32 = 64;
-/// Transactions in a batch that makes accounts.
-const ACCOUNTS_PER_BATCH: u32 = 100;
+/// Transactions in a batch that makes accounts: as many as a batch may have, so that many accounts are soon made.
+const ACCOUNTS_PER_BATCH: u32 = TRANSACTIONS_PER_BATCH as u32;
 /// What an account holds at first.
 const FIRST_VALUE: u32 = 1_000_000;
 
@@ -35,28 +38,36 @@ pub(super) struct Workload {
     accounts: u32,
     batch_size: u32,
     hot_share: u8,
+    payload_bytes: usize,
+    /// Makes the choices.
     seed: u64,
+    /// Makes the accounts' names and keys: the same seed, or that of the run which made them.
+    accounts_seed: u64,
 }
 
 impl Workload {
     pub(super) fn new(options: &Options, seed: u64) -> Self {
-        let signer = |number| key(options.curve.into(), &format!("load {seed} {number}"));
+        let accounts_seed = options.accounts_of.unwrap_or(seed);
+        let signer = |number| key(options.curve.into(), &format!("load {accounts_seed} {number}"));
         Self {
             signers: (0..SIGNERS).map(signer).collect(),
             family: options.family,
             accounts: options.accounts,
             batch_size: options.batch_size,
             hot_share: options.hot_share,
+            payload_bytes: options.payload_bytes.unwrap_or_default() as usize,
             seed,
+            accounts_seed,
         }
     }
 
-    /// Signs the batches that make the accounts.
-    pub(super) fn sign_accounts(&self) -> Vec<Prepared> {
-        let count = self.accounts.div_ceil(ACCOUNTS_PER_BATCH);
+    /// Signs the batches that make these accounts.
+    pub(super) fn sign_accounts(&self, accounts: Range<u32>) -> Vec<Prepared> {
+        let count = (accounts.end - accounts.start).div_ceil(ACCOUNTS_PER_BATCH);
         in_parallel(count.into(), |batch| {
-            let first = u32::try_from(batch).expect("invariant: below the count") * ACCOUNTS_PER_BATCH;
-            let accounts = first..self.accounts.min(first + ACCOUNTS_PER_BATCH);
+            let batches = u32::try_from(batch).expect("invariant: below the count");
+            let first = accounts.start + batches * ACCOUNTS_PER_BATCH;
+            let accounts = first..accounts.end.min(first + ACCOUNTS_PER_BATCH);
             let openings: Vec<_> = accounts.map(|account| (account, self.opening(account))).collect();
             self.sign(batch, &openings)
         })
@@ -68,7 +79,7 @@ impl Workload {
             let mut random = Random::new(self.seed ^ batch.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             let changes = (0..self.batch_size).map(|index| {
                 let account = self.choose(&mut random);
-                (account, self.change(account).with_nonce(format!("{batch}-{index}")))
+                (account, self.change(account).with_nonce(format!("{:x}-{batch}-{index}", self.seed)))
             });
             self.sign(batch, &changes.collect::<Vec<_>>())
         })
@@ -83,7 +94,7 @@ impl Workload {
 
     /// Another seed makes other names.
     fn name(&self, account: u32) -> String {
-        format!("{:08x}-{account}", Random::new(self.seed).draw() as u32)
+        format!("{:08x}-{account}", Random::new(self.accounts_seed).draw() as u32)
     }
 
     fn opening(&self, account: u32) -> UnsignedTransaction {
@@ -96,10 +107,12 @@ impl Workload {
 
     fn change(&self, account: u32) -> UnsignedTransaction {
         let (name, value) = (self.name(account), 1);
-        match self.family {
+        let mut change = match self.family {
             FamilyName::Intkey => intkey::Payload { verb: intkey::Verb::Inc, name, value }.transaction(),
             FamilyName::Bgt => bgt::Payload { verb: bgt::Verb::Inc, name, value }.transaction(),
-        }
+        };
+        change.payload = padded(change.payload, self.payload_bytes);
+        change
     }
 
     /// Each transaction is signed by its account's owner, and the batch by one signer after the other.
@@ -120,6 +133,20 @@ impl Prepared {
         let list = proto::BatchList { batches: vec![batch], ..proto::BatchList::default() };
         Self { id, transactions, body: list.encode_to_vec().into() }
     }
+}
+
+/// A family's CBOR map with one more entry, whose value makes it so many bytes long; it is not made shorter, and not
+/// longer by less than such an entry takes.
+fn padded(map: Bytes, bytes: usize) -> Bytes {
+    /// The key `Pad`, and a byte string whose length has four bytes.
+    const ENTRY: [u8; 5] = [0x63, b'P', b'a', b'd', 0x5a];
+    let Some(padding) = bytes.checked_sub(map.len() + ENTRY.len() + size_of::<u32>()) else { return map };
+    let mut longer = map.to_vec();
+    longer[0] += 1;
+    longer.extend(ENTRY);
+    longer.extend(u32::try_from(padding).expect("invariant: a payload is below 4 GiB").to_be_bytes());
+    longer.resize(bytes, b'.');
+    longer.into()
 }
 
 /// Makes batches `0..count` on all cores.
@@ -160,23 +187,37 @@ mod tests {
 
     fn workload(words: &str) -> Workload {
         let words = ["load"].into_iter().chain(words.split_whitespace());
-        Workload::new(&Options::parse_from(words), 7)
+        let options = Options::parse_from(words);
+        Workload::new(&options, options.seed.unwrap_or(7))
     }
 
     #[test]
     fn every_transaction_is_valid_and_new() {
         for words in [
             "--accounts 150 --batch-size 3 --curve secp256k1",
-            "--accounts 70 --batch-size 20 --family bgt --hot-share 50",
+            "--accounts 2100 --batch-size 20 --family bgt --hot-share 50 --payload-bytes 1000",
         ] {
             let (load, mut context, mut seen) = (workload(words), MemoryContext::new(0), BTreeSet::new());
-            for prepared in load.sign_accounts().iter().chain(&load.sign_changes(10)) {
+            // Another run changes the same accounts.
+            let later = workload(&format!("{words} --accounts-of 7 --seed 8"));
+            let accounts = [load.sign_accounts(0..100), load.sign_accounts(100..load.accounts)].concat();
+            for prepared in [accounts, load.sign_changes(10), later.sign_changes(10)].iter().flatten() {
                 for transaction in &batch(prepared).transactions {
                     context.apply(&registry(), transaction).unwrap();
                     assert!(seen.insert(transaction.content_hash()), "{words}");
                 }
             }
             assert_eq!(context.state().len(), load.accounts as usize);
+        }
+    }
+
+    #[test]
+    fn payloads_have_the_size_that_was_asked_for() {
+        for (bytes, expected) in [(1, 30..60), (100, 100..101), (10_000, 10_000..10_001)] {
+            let load = workload(&format!("--payload-bytes {bytes}"));
+            let changes = load.sign_changes(1);
+            let size = batch(&changes[0]).transactions[0].payload.len();
+            assert!(expected.contains(&size), "{bytes} {size}");
         }
     }
 
