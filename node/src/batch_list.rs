@@ -41,6 +41,21 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_that_stays_does_not_keep_its_neighbours_in_memory() {
+        let batches = [batch(1), large_batch(2, 3)];
+        let frame = encode(batches.iter().map(|batch| &**batch));
+        let range = frame.as_ptr_range();
+        let is_of_frame = |bytes: &Bytes| range.contains(&bytes.as_ptr());
+        for batch in decode(frame.clone()).unwrap() {
+            let mut parts = vec![batch.header_bytes.clone()];
+            for transaction in &batch.transactions {
+                parts.extend([transaction.header_bytes.clone(), transaction.payload.clone()]);
+            }
+            assert!(!parts.iter().any(is_of_frame));
+        }
+    }
+
+    #[test]
     fn a_batch_that_says_what_nobody_signed_is_named() {
         let (good, other) = (batch(1), batch(2));
         let list = encode([&*good, &forged(&other)]);

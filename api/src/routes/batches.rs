@@ -65,8 +65,14 @@ fn decode_one(part: Bytes, at: usize, count: usize) -> ApiResult<Batch> {
     if submessages(part.clone(), TRANSACTIONS_FIELD).nth(TRANSACTIONS_PER_BATCH).is_some() {
         return Err(invalid(BatchError::TooManyTransactions));
     }
+    let received = part.len();
     let message = proto::Batch::decode(part).map_err(|_| ErrorKind::BadProtobufSubmitted)?;
-    Batch::from_proto(message).map_err(invalid)
+    let mut batch = Batch::from_proto(message).map_err(invalid)?;
+    // A batch that waits for long must not keep its neighbours' bytes in memory, or fields that nobody knows.
+    if count > 1 || received > 4 * batch.encoded_len() {
+        batch.detach();
+    }
+    Ok(batch)
 }
 
 /// Which batch of a list a reason is about; nothing when there is but one.

@@ -167,6 +167,16 @@ impl Batch {
         Ok(Verified(Arc::new(self)))
     }
 
+    /// Gives the batch bytes of its own: what it was read from may be far larger, and would stay in memory with it.
+    pub fn detach(&mut self) {
+        let own = |bytes: &mut Bytes| *bytes = Bytes::copy_from_slice(bytes);
+        own(&mut self.header_bytes);
+        for transaction in &mut self.transactions {
+            own(&mut transaction.header_bytes);
+            own(&mut transaction.payload);
+        }
+    }
+
     /// Bytes that [`Batch::encode`] writes.
     pub fn encoded_len(&self) -> usize {
         let transactions =

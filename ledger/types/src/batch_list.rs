@@ -12,7 +12,8 @@ pub fn encode<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> Bytes {
     writer.finish().into()
 }
 
-/// Decodes batches; no bytes are no batches. No signature is checked.
+/// Decodes batches; no bytes are no batches. No signature is checked. One of them that stays
+/// does not keep the bytes of the others in memory.
 ///
 /// # Errors
 /// When the bytes are not batches, or one breaks a structural rule.
@@ -26,5 +27,8 @@ pub fn decode(bytes: Bytes) -> Result<Vec<Batch>, BatchError> {
         batches.push(batch);
     }
     reader.finish()?;
+    if batches.len() > 1 {
+        batches.iter_mut().for_each(Batch::detach);
+    }
     Ok(batches)
 }
