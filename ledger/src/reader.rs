@@ -17,7 +17,7 @@ use parking_lot::RwLock;
 
 use crate::roots;
 use crate::state::Top;
-use crate::store::{File, FileLock, StoreError, schema};
+use crate::store::{File, FileLock, StoreError, View, schema};
 
 /// The newest committed block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +159,7 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read.
     pub fn block_id(&self, height: u64) -> Result<Option<BlockId>, ReadError> {
-        self.look_at_block(height, |id, _| Ok(id))
+        self.look_at_block(&self.0.block.read()?, height, |id, _| Ok(id))
     }
 
     /// The height of a committed block.
@@ -179,7 +179,12 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read or the record is damaged.
     pub fn header(&self, height: u64) -> Result<Option<BlockHeader>, ReadError> {
-        self.look_at_block(height, |_, body| {
+        self.header_in(&self.0.block.read()?, height)
+    }
+
+    /// As [`Reader::header`], in a view of the block file that is open.
+    pub(crate) fn header_in(&self, view: &View<'_>, height: u64) -> Result<Option<BlockHeader>, ReadError> {
+        self.look_at_block(view, height, |_, body| {
             let header = header_of(body).map(Bytes::copy_from_slice).map(BlockHeader::decode);
             let damaged = |reason: &dyn std::fmt::Display| self.damaged(format!("block {height}"), reason);
             let header = header.ok_or_else(|| damaged(&"shorter than its header"))?;
@@ -210,13 +215,13 @@ impl Reader {
     /// Reads a part of the block at a height without copying the whole; `None` above the head.
     fn look_at_block<T>(
         &self,
+        view: &View<'_>,
         height: u64,
         read: impl FnOnce(BlockId, &[u8]) -> Result<T, ReadError>,
     ) -> Result<Option<T>, ReadError> {
         if !self.is_committed(height) {
             return Ok(None);
         }
-        let view = self.0.block.read()?;
         let Some(record) = view.get(&schema::block_by_height(height))? else { return Ok(None) };
         let Some((id, body)) = record.split_first_chunk::<64>() else {
             return Err(self.damaged(format!("block {height}"), "shorter than an id"));

@@ -194,7 +194,7 @@ impl<'a> Run<'a> {
 
     /// Makes the block, with the parent and the roots that execution gives.
     pub(super) fn finish(self, slot: &Slot) -> Result<Executed, StoreError> {
-        let parent = self.past.parent().header()?;
+        let parent = self.past.header()?;
         let height = parent.as_ref().map_or(0, |parent| parent.height + 1);
         let tree = update_tree(self.past, height, &self.effects.changes)?;
         let header = BlockHeader {

@@ -29,15 +29,6 @@ impl ParentView {
         Self { reader, base_height, layers }
     }
 
-    /// The parent's header; `None` for genesis.
-    pub(crate) fn header(&self) -> Result<Option<BlockHeader>, StoreError> {
-        match (self.layers.first(), self.base_height) {
-            (Some(parent), _) => Ok(Some(parent.header().clone())),
-            (None, Some(height)) => self.reader.header(height),
-            (None, None) => Ok(None),
-        }
-    }
-
     /// The height of the committed state below the layers; `None` before genesis.
     pub(crate) fn base_height(&self) -> Option<u64> {
         self.base_height
@@ -102,6 +93,16 @@ impl<'a> Past<'a> {
         let leaf = tree::leaf(&state, height, address);
         let value = leaf.and_then(|leaf| leaf.map(|leaf| state.stored.value_of(address, &leaf)).transpose());
         value.map_err(|error| state.stored.fault(error))
+    }
+
+    /// The parent's header; `None` for genesis. Read in the view that is open: who holds one and waits for another could
+    /// wait for all others that do the same.
+    pub(super) fn header(&self) -> Result<Option<BlockHeader>, StoreError> {
+        match (self.parent.layers.first(), self.parent.base_height) {
+            (Some(parent), _) => Ok(Some(parent.header().clone())),
+            (None, Some(height)) => self.parent.reader.header_in(&self.block, height),
+            (None, None) => Ok(None),
+        }
     }
 
     /// The state at the base, and below.
