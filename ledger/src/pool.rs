@@ -37,6 +37,17 @@ pub enum Source {
     Peer,
 }
 
+impl Source {
+    /// Batches that the pool may hold when it takes more from here, and their bytes. The last quarter is for the batches
+    /// that clients give to this node: no peer can close its door.
+    pub fn limits(self) -> (usize, usize) {
+        match self {
+            Self::Client => (limits::POOL_BATCHES, limits::POOL_BYTES),
+            Self::Peer => (limits::POOL_BATCHES / 4 * 3, limits::POOL_BYTES / 4 * 3),
+        }
+    }
+}
+
 /// Batches that may go into a block, by arrival.
 #[derive(Default)]
 struct Ready {
@@ -134,30 +145,43 @@ impl Pool {
         reader: &Reader,
         now_ms: u64,
     ) -> Result<(), AdmitError> {
+        // A batch may have many dependencies: they are looked up while nobody waits for the pool.
+        let batches = batches.into_iter().map(|batch| {
+            let missing = missing_dependency(&batch, reader)?;
+            Ok((batch, missing))
+        });
+        let batches = batches.collect::<Result<Vec<_>, StoreError>>()?;
         let mut inner = self.inner.lock();
         let mut seen = BTreeSet::new();
         let mut new = Vec::new();
-        for batch in batches {
+        for (batch, missing) in batches {
             let is_here = inner.batches.contains_key(&batch.id);
             if is_here && source == Source::Client {
                 inner.set_clients(&batch.id);
             }
             let known = is_here || reader.batch_place(&batch.id)?.is_some();
             if !known && seen.insert(batch.id) {
-                new.push(batch);
+                new.push((batch, missing));
             }
         }
-        let bytes: usize = new.iter().map(|batch| batch.encoded_len()).sum();
+        let bytes: usize = new.iter().map(|(batch, _)| batch.encoded_len()).sum();
         let mut admitted = Vec::with_capacity(new.len());
-        for batch in new {
-            // What is here may come before it in the next block.
-            let missing = missing_dependency(&batch, reader)?
-                .filter(|missing| !missing.parse().is_ok_and(|id| inner.transactions.contains(&id)));
+        for (batch, missing) in new {
+            let missing = match missing.as_deref().map(str::parse::<TransactionId>) {
+                // What is here may come before it in the next block; what was committed meanwhile has.
+                Some(Ok(id))
+                    if inner.transactions.contains(&id) || reader.transaction_place(&id)?.is_some() =>
+                {
+                    None
+                }
+                _ => missing,
+            };
             admitted.push((batch, missing));
         }
         let waiting = admitted.iter().filter(|(_, missing)| missing.is_some()).count();
-        if inner.batches.len() + admitted.len() > limits::POOL_BATCHES
-            || inner.bytes + bytes > limits::POOL_BYTES
+        let (most, most_bytes) = source.limits();
+        if inner.batches.len() + admitted.len() > most
+            || inner.bytes + bytes > most_bytes
             || inner.waiting.len() + waiting > limits::POOL_WAITING_BATCHES
         {
             return Err(AdmitError::Full { batches: inner.batches.len(), bytes: inner.bytes });
@@ -467,6 +491,21 @@ mod tests {
         assert!(matches!(refused, Err(AdmitError::Full { .. })));
         assert_eq!(pool.size(), before);
         pool.admit(vec![put(1, b"small")], Source::Client, &ledger.reader(), 0).unwrap();
+    }
+
+    #[test]
+    fn the_last_quarter_is_for_clients() {
+        let (_directory, ledger) = ledger();
+        let pool = Pool::new();
+        let large = |number: u32| put(number, &vec![b'x'; limits::PAYLOAD_BYTES - 100]);
+        let give = |number: u32, source| pool.admit(vec![large(number)], source, &ledger.reader(), 0);
+        let of_peers = (0..).take_while(|number| give(*number, Source::Peer).is_ok()).count();
+        let (_, bytes) = pool.size();
+        let (_, most) = Source::Peer.limits();
+        assert!(bytes <= most && bytes + limits::PAYLOAD_BYTES > most, "{of_peers} of peers, {bytes} bytes");
+        let before = u32::try_from(of_peers).unwrap();
+        let of_clients = (before..).take_while(|number| give(*number, Source::Client).is_ok()).count();
+        assert!(of_clients >= of_peers / 4 && of_clients > 0, "{of_clients} beside {of_peers}");
     }
 
     #[test]

@@ -10,8 +10,11 @@ use crate::batch_list;
 /// How much the threads give way: the step of `nice`, which leaves them a tenth of a busy core.
 const NICENESS: i32 = 10;
 
-/// The threads, one for each core.
-pub(crate) struct Verifiers(ThreadPool);
+/// The threads: for clients and for peers, each one for each core, so that no client waits behind what peers send.
+pub(crate) struct Verifiers {
+    of_clients: ThreadPool,
+    of_peers: ThreadPool,
+}
 
 impl Verifiers {
     /// Starts the threads.
@@ -19,26 +22,30 @@ impl Verifiers {
     /// # Errors
     /// When the system has no more threads.
     pub(crate) fn start() -> Result<Self> {
-        let threads = rayon::ThreadPoolBuilder::new()
-            .thread_name(|number| format!("verify-{number}"))
-            .start_handler(|_| {
-                // A system that does not allow it has them as the other threads are.
-                let _ = rustix::process::nice(NICENESS);
-            })
-            .build();
-        threads.map(Self).context("starting the threads that verify signatures")
+        Ok(Self { of_clients: threads("verify")?, of_peers: threads("verify-peers")? })
     }
 
-    /// Verifies every signature of these batches and waits for that.
+    /// Verifies every signature of a client's batches and waits for that.
     ///
     /// # Errors
     /// As [`batch_list::verify`].
     pub(crate) fn verify(&self, batches: Vec<Batch>) -> Result<Vec<Verified<Batch>>, (BatchId, BatchError)> {
-        self.0.install(|| batch_list::verify(batches))
+        self.of_clients.install(|| batch_list::verify(batches))
     }
 
-    /// Does a piece of work after those that were given before.
+    /// Verifies what peers sent, after what was given before.
     pub(crate) fn spawn(&self, work: impl FnOnce() + Send + 'static) {
-        self.0.spawn_fifo(work);
+        self.of_peers.spawn_fifo(work);
     }
+}
+
+fn threads(name: &'static str) -> Result<ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .thread_name(move |number| format!("{name}-{number}"))
+        .start_handler(|_| {
+            // A system that does not allow it has them as the other threads are.
+            let _ = rustix::process::nice(NICENESS);
+        })
+        .build()
+        .context("starting the threads that verify signatures")
 }

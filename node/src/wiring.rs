@@ -156,11 +156,15 @@ impl Node {
             operator: self.operator,
             pipeline: metrics.pipeline(),
         })?;
-        let network = network.map(|network| {
-            let _runtime = runtime.enter();
-            let (engine, reader) = (engine.handle(), ledger.reader());
-            network.start(PeerInbox::new(engine, verifiers.clone(), pool.clone(), reader, clock))
-        });
+        let network = match network {
+            None => None,
+            Some(network) => {
+                let _runtime = runtime.enter();
+                let (engine, reader) = (engine.handle(), ledger.reader());
+                let inbox = PeerInbox::new(engine, verifiers.clone(), pool.clone(), reader, clock)?;
+                Some(network.start(inbox))
+            }
+        };
         // The links are up by now: a block whose record turns out to be no good comes from a peer.
         if let Err(fault) = runtime.block_on(engine.recovered()) {
             drop(runtime);

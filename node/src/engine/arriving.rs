@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ledger::store::StoreError;
-use ledger::{AdmitError, Pool, Reader, Source};
-use ledger_types::{Batch, BatchId, ValidatorId};
+use ledger_types::{Batch, BatchId, ValidatorId, Verified};
 use parking_lot::{Condvar, Mutex};
 
 use super::inbox::Permit;
@@ -35,16 +33,24 @@ enum Stage {
     Begun,
 }
 
-/// A batch to verify. When this is dropped, the batch is in the pool or of no use, and does not arrive any more.
-pub(super) struct Begun<'a> {
+/// A batch to verify.
+pub(super) struct Begun {
     batch: Batch,
-    end: End<'a>,
+    end: End,
+    permit: Arc<Permit>,
+}
+
+/// A batch whose signatures are good. Dropped when the batch is in the pool or of no use: then it does not arrive any more.
+pub(super) struct Checked {
+    /// The batch.
+    pub(super) batch: Verified<Batch>,
+    _end: End,
     _permit: Arc<Permit>,
 }
 
 /// Ends an arrival when it is dropped.
-struct End<'a> {
-    arriving: &'a Arriving,
+struct End {
+    arriving: Arc<Arriving>,
     arrival: Arrival,
 }
 
@@ -64,19 +70,19 @@ impl Arriving {
     }
 
     /// Begins to verify a batch; `None` when somebody else has.
-    pub(super) fn begin(&self, arrival: Arrival) -> Option<Begun<'_>> {
+    pub(super) fn begin(self: &Arc<Self>, arrival: Arrival) -> Option<Begun> {
         let mut held = self.held.lock();
         let stage = held.batches.get_mut(&arrival)?;
         match std::mem::replace(stage, Stage::Begun) {
             Stage::Begun => None,
             Stage::Waits(batch, permit) => {
-                Some(Begun { batch, end: End { arriving: self, arrival }, _permit: permit })
+                Some(Begun { batch, end: End { arriving: self.clone(), arrival }, permit })
             }
         }
     }
 
     /// Begins to verify those of these batches that nobody has begun.
-    pub(super) fn begin_all(&self, ids: &[BatchId]) -> Vec<Begun<'_>> {
+    pub(super) fn begin_all(self: &Arc<Self>, ids: &[BatchId]) -> Vec<Begun> {
         let arrivals: Vec<Arrival> = {
             let held = self.held.lock();
             ids.iter().flat_map(|id| held.of(id).map(|(arrival, _)| *arrival)).collect()
@@ -115,37 +121,23 @@ impl Held {
     }
 }
 
-impl Begun<'_> {
-    /// Verifies the batch and gives it to the pool, if that has room.
-    ///
-    /// # Errors
-    /// When storage fails.
-    pub(super) fn admit(self, pool: &Pool, reader: &Reader, now_ms: u64) -> Result<(), StoreError> {
-        let Self { batch, end, .. } = self;
-        if pool.contains(&batch.id) {
-            return Ok(());
-        }
-        let verified = match batch.verify() {
-            Ok(verified) => verified,
+impl Begun {
+    /// Verifies the batch; `None` when nobody signed it so, which its sender will be told.
+    pub(super) fn verify(self) -> Option<Checked> {
+        let Self { batch, end, permit } = self;
+        match batch.verify() {
+            Ok(batch) => Some(Checked { batch, _end: end, _permit: permit }),
             Err(error) => {
                 let (batch, from) = end.arrival;
                 let offence = format!("batch {batch}: {error}");
                 end.arriving.held.lock().offences.insert(from, offence);
-                return Ok(());
+                None
             }
-        };
-        match pool.admit(vec![verified], Source::Peer, reader, now_ms) {
-            Ok(()) => Ok(()),
-            Err(error @ AdmitError::Full { .. }) => {
-                tracing::debug!(%error, "a peer's batch is dropped");
-                Ok(())
-            }
-            Err(AdmitError::Store(error)) => Err(error),
         }
     }
 }
 
-impl Drop for End<'_> {
+impl Drop for End {
     fn drop(&mut self) {
         self.arriving.held.lock().batches.remove(&self.arrival);
         self.arriving.ended.notify_all();

@@ -13,7 +13,7 @@ use ledger::{AdmitError, Ledger, LedgerError, Pool, Source, roots};
 use ledger_types::{Batch, BatchId, Block, BlockHeader, BlockId, ValidatorId, Verified};
 use rayon::prelude::*;
 
-use super::arriving::Arriving;
+use super::arriving::{Arriving, Begun, Checked};
 use super::driver::Event;
 use super::pulse::Fault;
 use super::{refs, take_all};
@@ -155,7 +155,7 @@ impl Executor {
         let mut wanted: Vec<BatchId> = refs.iter().map(|entry| entry.batch).collect();
         self.take_pooled(&mut wanted, &mut batches);
         if !wanted.is_empty() {
-            self.admit_arriving(&wanted)?;
+            self.take_arriving(&mut wanted, &mut batches)?;
             self.take_pooled(&mut wanted, &mut batches);
         }
         let sent = self.verified(entries, wanted.into_iter().collect())?;
@@ -183,16 +183,23 @@ impl Executor {
         });
     }
 
-    /// Verifies those of these batches that arrive, without waiting for their turn.
-    fn admit_arriving(&self, wanted: &[BatchId]) -> Result<(), LedgerError> {
-        let (reader, now_ms) = (self.ledger.reader(), self.clock.now().monotonic_ms);
+    /// Moves what is wanted and arrives: verified now, without waiting for its turn. The pool has it too from now on, as far
+    /// as there is room.
+    fn take_arriving(
+        &self,
+        wanted: &mut Vec<BatchId>,
+        batches: &mut HashMap<BatchId, Arc<Verified<Batch>>>,
+    ) -> Result<(), LedgerError> {
         let begun = self.arriving.begin_all(wanted);
-        let are_some = !begun.is_empty();
-        begun.into_par_iter().try_for_each(|begun| begun.admit(&self.pool, &reader, now_ms))?;
-        self.arriving.wait_for(wanted);
-        if are_some {
-            self.tell(Event::PoolChanged);
+        let checked: Vec<Checked> = begun.into_par_iter().filter_map(Begun::verify).collect();
+        for Checked { batch, .. } in &checked {
+            batches.insert(batch.id, Arc::new(batch.clone()));
+            self.admit(vec![batch.clone()])?;
         }
+        // Before what others have begun is waited for, since these are held until then.
+        drop(checked);
+        wanted.retain(|id| !batches.contains_key(id));
+        self.arriving.wait_for(wanted);
         Ok(())
     }
 
@@ -210,17 +217,19 @@ impl Executor {
         let mut batches = batch_list::decode(sent).unwrap_or_default();
         batches.retain(|batch| wanted.remove(&batch.id));
         let verified = batch_list::verify(batches).unwrap_or_default();
-        match self.pool.admit(
-            verified.clone(),
-            Source::Peer,
-            &self.ledger.reader(),
-            self.clock.now().monotonic_ms,
-        ) {
+        self.admit(verified.clone())?;
+        Ok(verified)
+    }
+
+    /// Gives peers' batches to the pool, if that has room.
+    fn admit(&self, batches: Vec<Verified<Batch>>) -> Result<(), LedgerError> {
+        let (reader, now_ms) = (self.ledger.reader(), self.clock.now().monotonic_ms);
+        match self.pool.admit(batches, Source::Peer, &reader, now_ms) {
             Ok(()) => self.tell(Event::PoolChanged),
             Err(AdmitError::Full { .. }) => {}
             Err(AdmitError::Store(error)) => return Err(error.into()),
         }
-        Ok(verified)
+        Ok(())
     }
 
     /// The body was checked before it was stored, or a quorum did so: its rejections stand.

@@ -3,19 +3,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use consensus::message::MESSAGE_BYTES;
-use consensus::{Ed25519Verifier, Message, VerifiedMessage};
+use consensus::{Ed25519Verifier, Message, Now, VerifiedMessage};
 use ledger::store::StoreError;
-use ledger::{Pool, Reader};
-use ledger_types::limits::{BATCHES_PER_LIST, POOL_BATCHES, POOL_BYTES};
+use ledger::{AdmitError, Pool, Reader, Source};
+use ledger_types::limits::BATCHES_PER_LIST;
 use ledger_types::{Batch, BatchId, ValidatorId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use super::EngineHandle;
-use super::arriving::{Arrival, Arriving};
+use super::arriving::{Arrival, Arriving, Begun, Checked};
 use super::driver::Event;
 use super::signatures::Remembering;
 use crate::batch_list;
@@ -30,29 +32,43 @@ pub(super) const WAITING_BYTES: usize = 32 << 20;
 const _: () = assert!(MESSAGE_BYTES <= WAITING_BYTES && WAITING_BYTES <= u32::MAX as usize);
 
 /// Frames of batches of one peer that are not verified yet at most, and their bytes.
-pub(super) const ARRIVING_FRAMES: usize = 1_024;
-pub(super) const ARRIVING_BYTES: usize = 8 << 20;
+pub(super) const ARRIVING_FRAMES: usize = 512;
+const ARRIVING_BYTES: usize = 2 << 20;
 /// Larger frames are decoded on a thread that may take its time.
-const SMALL_FRAME_BYTES: usize = 32 << 10;
+pub(super) const SMALL_FRAME_BYTES: usize = 32 << 10;
 
 /// How long after its rejection a batch may still be on its way from other nodes, milliseconds.
 pub(super) const LATE_MS: u64 = 10_000;
 
 /// The engine's end of the links: messages go to the driver, batches to the pool.
 pub(crate) struct PeerInbox {
-    door: Arc<Door>,
+    engine: EngineHandle,
     verifier: Arc<Remembering<Ed25519Verifier>>,
-    verifiers: Arc<Verifiers>,
     budgets: BTreeMap<ValidatorId, Budgets>,
+    door: Arc<Door>,
+    // Behind the door, which it waits for when it is dropped.
+    _admission: Admission,
 }
 
-/// Where batches of peers go.
+/// Where batches of peers come in.
 struct Door {
-    engine: EngineHandle,
     arriving: Arc<Arriving>,
+    verifiers: Arc<Verifiers>,
+    verified: Sender<Checked>,
     pool: Arc<Pool>,
     reader: Reader,
     clock: Clock,
+}
+
+/// The thread that gives verified batches to the pool: it reads the ledger and holds the pool's lock, which those that
+/// give way must not. It ends with the door.
+struct Admission(Option<JoinHandle<()>>);
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        // A panic of the thread has been told.
+        let _ = self.0.take().map(JoinHandle::join);
+    }
 }
 
 /// What of one peer may wait.
@@ -102,13 +118,16 @@ impl Budget {
 
 impl PeerInbox {
     /// For the engine of this handle and its pool.
+    ///
+    /// # Errors
+    /// When the system has no more threads.
     pub(crate) fn new(
         engine: EngineHandle,
         verifiers: Arc<Verifiers>,
         pool: Arc<Pool>,
         reader: Reader,
         clock: Clock,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let budgets = || Budgets {
             messages: Budget::new(WAITING_MESSAGES, WAITING_BYTES),
             batches: Budget::new(ARRIVING_FRAMES, ARRIVING_BYTES),
@@ -116,9 +135,15 @@ impl PeerInbox {
         let members = engine.committee.topology().validators();
         let budgets = members.map(|(id, _)| (id, budgets())).collect();
         let verifier = Arc::new(Remembering::new(Ed25519Verifier, &engine.committee));
+        let (verified, checked) = channel();
+        let admission = {
+            let (engine, pool, reader) = (engine.clone(), pool.clone(), reader.clone());
+            let admit = move || admit_all(&checked, &engine, &pool, &reader, clock);
+            std::thread::Builder::new().name("admit".to_owned()).spawn(admit)?
+        };
         let arriving = engine.arriving.clone();
-        let door = Arc::new(Door { engine, arriving, pool, reader, clock });
-        Self { door, verifier, verifiers, budgets }
+        let door = Arc::new(Door { arriving, verifiers, verified, pool, reader, clock });
+        Ok(Self { engine, verifier, budgets, door, _admission: Admission(Some(admission)) })
     }
 
     fn budgets(&self, from: ValidatorId) -> Result<&Budgets, String> {
@@ -126,7 +151,7 @@ impl PeerInbox {
     }
 
     async fn take_message(&self, from: ValidatorId, way: Way, frame: Bytes) -> Result<(), String> {
-        let (budget, engine) = (&self.budgets(from)?.messages, &self.door.engine);
+        let (budget, engine) = (&self.budgets(from)?.messages, &self.engine);
         let len = frame.len();
         let message = Message::decode(frame).map_err(|error| format!("no message: {error}"))?;
         let is_large = matches!(message, Message::Entries(_) | Message::Run(_));
@@ -156,7 +181,7 @@ impl PeerInbox {
                 false
             }
         };
-        let (committee, verifier) = (self.door.engine.committee.clone(), self.verifier.clone());
+        let (committee, verifier) = (self.engine.committee.clone(), self.verifier.clone());
         let verify = move || message.verify(&committee, &*verifier).map_err(|error| error.to_string());
         match is_cheap {
             true => verify().map(Some),
@@ -173,36 +198,63 @@ impl PeerInbox {
         let Some(permit) = budgets.batches.acquire(frame.len()).await else { return Ok(()) };
         let (door, is_small) = (self.door.clone(), frame.len() <= SMALL_FRAME_BYTES);
         let hold = move || door.hold(from, frame, permit);
-        let arrivals = match is_small {
-            true => hold()?,
+        match is_small {
+            true => hold(),
             // The runtime stops: nobody is left to take them.
-            false => spawn_blocking(hold).await.unwrap_or(Ok(Vec::new()))?,
-        };
-        for arrival in arrivals {
-            let door = self.door.clone();
-            self.verifiers.spawn(move || door.admit(arrival));
+            false => spawn_blocking(hold).await.unwrap_or(Ok(())),
         }
-        Ok(())
     }
 }
 
 impl Door {
-    /// Holds the batches of a frame that are not known here, as far as the pool has room.
-    fn hold(&self, from: ValidatorId, frame: Bytes, permit: Permit) -> Result<Vec<Arrival>, String> {
+    /// Holds the batches of a frame that are not known here, as far as the pool has room, and has them verified. In one
+    /// step: the link may go away meanwhile, and what is held and verified by nobody would be held for ever.
+    fn hold(self: &Arc<Self>, from: ValidatorId, frame: Bytes, permit: Permit) -> Result<(), String> {
         let batches = unknown(frame, &self.pool, &self.reader, self.clock.now().wall_ms)?;
         // Before the signatures: while the pool is full, a peer's batches cost next to nothing.
-        Ok(match has_room(self.pool.size(), &batches) {
-            true => self.arriving.hold(from, batches, &Arc::new(permit)),
-            false => Vec::new(),
-        })
+        if !has_room(self.pool.size(), &batches) {
+            return Ok(());
+        }
+        for arrival in self.arriving.hold(from, batches, &Arc::new(permit)) {
+            // What waits here when the node stops does not keep its files open.
+            let door = Arc::downgrade(self);
+            self.verifiers.spawn(move || door.upgrade().map_or((), |door| door.verify(arrival)));
+        }
+        Ok(())
     }
 
     /// Verifies a batch, unless somebody else has begun to.
-    fn admit(&self, arrival: Arrival) {
-        let Some(begun) = self.arriving.begin(arrival) else { return };
-        match begun.admit(&self.pool, &self.reader, self.clock.now().monotonic_ms) {
-            Ok(()) => self.engine.pool_changed(),
-            Err(error) => unreadable(&error),
+    fn verify(&self, arrival: Arrival) {
+        if let Some(checked) = self.arriving.begin(arrival).and_then(Begun::verify) {
+            // The thread at the other end waits for this door.
+            let _ = self.verified.send(checked);
+        }
+    }
+}
+
+/// Gives what is verified to the pool, until nobody is left to verify.
+fn admit_all(checked: &Receiver<Checked>, engine: &EngineHandle, pool: &Pool, reader: &Reader, clock: Clock) {
+    while let Ok(first) = checked.recv() {
+        let mut is_new = false;
+        for Checked { batch, .. } in std::iter::once(&first).chain(&checked.try_iter().collect::<Vec<_>>()) {
+            let Now { monotonic_ms, wall_ms } = clock.now();
+            // It may have been decided while it waited.
+            match is_decided(reader, &batch.id, wall_ms) {
+                Ok(false) => {}
+                Ok(true) => continue,
+                Err(error) => {
+                    unreadable(&error);
+                    continue;
+                }
+            }
+            match pool.admit(vec![batch.clone()], Source::Peer, reader, monotonic_ms) {
+                Ok(()) => is_new = true,
+                Err(error @ AdmitError::Full { .. }) => tracing::debug!(%error, "a peer's batch is dropped"),
+                Err(AdmitError::Store(error)) => unreadable(&error),
+            }
+        }
+        if is_new {
+            engine.pool_changed();
         }
     }
 }
@@ -218,9 +270,7 @@ impl Inbox for PeerInbox {
     fn displaced(&self, by: &[ValidatorId]) {
         let peers: Vec<String> = by.iter().map(ValidatorId::to_string).collect();
         let by = peers.join(", ");
-        self.door
-            .engine
-            .fail(format!("another process uses this node's keys: {by} hear it; stop one of the two"));
+        self.engine.fail(format!("another process uses this node's keys: {by} hear it; stop one of the two"));
     }
 }
 
@@ -236,24 +286,25 @@ pub(super) fn unknown(
     if batches.len() > BATCHES_PER_LIST {
         return Err(format!("{} batches in one frame", batches.len()));
     }
-    let is_decided = |id: &BatchId| {
-        let rejected =
-            reader.rejection_height(id)?.map(|height| reader.header(height)).transpose()?.flatten();
-        let is_late = rejected.is_some_and(|block| block.time_ms.saturating_add(LATE_MS) > wall_ms);
-        Ok(is_late || reader.batch_place(id)?.is_some())
-    };
     batches.retain(|batch| {
-        let decided: Result<bool, StoreError> = is_decided(&batch.id);
-        !pool.contains(&batch.id) && decided.inspect_err(unreadable).is_ok_and(|is_decided| !is_decided)
+        let decided = is_decided(reader, &batch.id, wall_ms).inspect_err(unreadable);
+        !pool.contains(&batch.id) && decided.is_ok_and(|is_decided| !is_decided)
     });
     Ok(batches)
 }
 
-/// Whether a pool with so many batches and bytes takes these from a peer. The last quarter is for the batches that clients
-/// give to this node: no peer can close its door. Whoever proposes what is dropped here has it, and is asked then.
+/// Whether a batch is committed, or was rejected a moment ago.
+fn is_decided(reader: &Reader, id: &BatchId, wall_ms: u64) -> Result<bool, StoreError> {
+    let rejected = reader.rejection_height(id)?.map(|height| reader.header(height)).transpose()?.flatten();
+    let is_late = rejected.is_some_and(|block| block.time_ms.saturating_add(LATE_MS) > wall_ms);
+    Ok(is_late || reader.batch_place(id)?.is_some())
+}
+
+/// Whether a pool with so many batches and bytes has room for these of a peer. Whoever proposes what is dropped here has it, and is asked then.
 pub(super) fn has_room((count, bytes): (usize, usize), batches: &[Batch]) -> bool {
     let more: usize = batches.iter().map(Batch::encoded_len).sum();
-    count + batches.len() <= POOL_BATCHES / 4 * 3 && bytes + more <= POOL_BYTES / 4 * 3
+    let (most, most_bytes) = Source::Peer.limits();
+    count + batches.len() <= most && bytes + more <= most_bytes
 }
 
 fn unreadable(error: &StoreError) {

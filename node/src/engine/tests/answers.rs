@@ -27,6 +27,11 @@ fn run_from(bench: &Bench, from_height: u64) -> Option<Run> {
 
 /// Commits a block of this batch, proposed in the view of its height.
 pub(super) fn commit(bench: &Bench, batch: Verified<Batch>) -> Arc<Executed> {
+    commit_at(bench, batch, bench.network.time_ms + bench.ledger.head().height + 1)
+}
+
+/// As [`commit`], in a block of this time.
+pub(super) fn commit_at(bench: &Bench, batch: Verified<Batch>, time_ms: u64) -> Arc<Executed> {
     let (ledger, head) = (&bench.ledger, bench.ledger.head());
     let slot = Slot {
         network_id: bench.network.lineage.current(),
@@ -34,7 +39,7 @@ pub(super) fn commit(bench: &Bench, batch: Verified<Batch>) -> Arc<Executed> {
         epoch: 0,
         view: head.height + 1,
         proposer: validator(1),
-        time_ms: bench.network.time_ms + head.height + 1,
+        time_ms,
     };
     let candidate = PoolCandidate { batch: Arc::new(batch), waited_enough: true, since_height: head.height };
     let (executed, _) = ledger.build(&head.id, &slot, &[candidate], usize::MAX).unwrap();
