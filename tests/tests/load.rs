@@ -11,7 +11,7 @@ use tests::lmdb::RECEIPTS;
 use tests::node::Home;
 
 /// The tag of receipts in their file (FORMAT.md).
-const RECEIPT: &[u8] = &[0x02];
+const RECEIPT: &[u8] = &[0x03];
 
 fn load(url: &str, words: &str) -> tests::binary::Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_load"));
