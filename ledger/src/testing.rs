@@ -154,15 +154,19 @@ pub(crate) fn build_on(ledger: &Ledger, parent: &Executed, candidates: &[Candida
 }
 
 fn build_at(ledger: &Ledger, parent: BlockId, height: u64, candidates: &[Candidate]) -> Arc<Executed> {
-    let slot = Slot {
+    ledger.build(&parent, &slot(height), candidates, usize::MAX).unwrap().0
+}
+
+/// What does not come from execution in the header of a block of a height.
+pub(crate) fn slot(height: u64) -> Slot {
+    Slot {
         network_id: NETWORK,
         cfg_hash: ConfigHash([3; 32]),
         epoch: 0,
         view: height,
         proposer: ValidatorId { cluster: 0, node: 0 },
         time_ms: height + 1,
-    };
-    ledger.build(&parent, &slot, candidates, usize::MAX).unwrap().0
+    }
 }
 
 /// Commits a block of these batches on the head.

@@ -26,11 +26,21 @@ pub(crate) fn value_hash(value: &[u8]) -> Hash {
 }
 
 pub(super) fn leaf(key_hash: &Hash, value_hash: &Hash) -> Hash {
-    sha256(&[b"JMT::LeafNode", &key_hash.0, &value_hash.0])
+    node(*b"JMT::LeafNode", key_hash, value_hash)
 }
 
 pub(super) fn inner(left: &Hash, right: &Hash) -> Hash {
-    sha256(&[b"JMT::IntrnalNode", &left.0, &right.0])
+    node(*b"JMT::IntrnalNode", left, right)
+}
+
+/// In one piece: most of an update is this, and a hash takes a piece for less than three.
+fn node<const N: usize>(domain: [u8; N], left: &Hash, right: &Hash) -> Hash {
+    let mut node = [0; 80];
+    let node = &mut node[..N + 2 * Hash::LEN];
+    node[..N].copy_from_slice(&domain);
+    node[N..][..Hash::LEN].copy_from_slice(&left.0);
+    node[N + Hash::LEN..].copy_from_slice(&right.0);
+    sha256(&[node])
 }
 
 /// The nibble of a key hash at a depth below 64.

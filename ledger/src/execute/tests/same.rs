@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ledger_types::proto::families::Setting;
 use ledger_types::proto::families::setting::Entry as SettingEntry;
-use ledger_types::{Batch, BlockHeader, ConfigHash, ValidatorId, setting};
+use ledger_types::{Batch, BlockHeader, setting};
 use prost::Message as _;
 use tempfile::TempDir;
 
@@ -17,7 +17,7 @@ use crate::execute::{
     Built, Candidate, CheckError, Executed, Executor, ParentView, ProposedEntry, Slot, list_of,
 };
 use crate::roots;
-use crate::testing::{NETWORK, options};
+use crate::testing::{options, slot};
 
 /// Chains, and blocks of each.
 const CHAINS: u64 = 8;
@@ -95,17 +95,6 @@ fn limits(seed: u64) -> Vec<ledger_types::Verified<Batch>> {
     };
     let entry = SettingEntry { key: key.to_owned(), value: value.to_owned() };
     vec![load::setting(&setting::address(key), &Setting { entries: vec![entry] }.encode_to_vec())]
-}
-
-fn slot(height: u64) -> Slot {
-    Slot {
-        network_id: NETWORK,
-        cfg_hash: ConfigHash([3; 32]),
-        epoch: 0,
-        view: height,
-        proposer: ValidatorId { cluster: 0, node: 0 },
-        time_ms: height + 1,
-    }
 }
 
 fn is_same(a: &Executed, b: &Executed) -> bool {
