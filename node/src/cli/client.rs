@@ -1,5 +1,6 @@
 //! A small client of the REST interface, for commands that talk to a node.
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -12,6 +13,14 @@ use ureq::{Agent, Body};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The most bytes of one answer.
 const ANSWER_BYTES: u64 = 64 << 20;
+
+/// Where clients on its own machine reach a node that listens there.
+pub(super) fn reached(mut api: SocketAddr) -> SocketAddr {
+    if api.ip().is_unspecified() {
+        api.set_ip(if api.is_ipv6() { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() });
+    }
+    api
+}
 
 /// Arguments of every command that talks to a node.
 #[derive(Clone, Debug, Args)]
@@ -92,5 +101,18 @@ fn read(response: Result<Response<Body>, ureq::Error>, url: &str) -> Result<Valu
     match (error["title"].as_str(), error["message"].as_str()) {
         (Some(title), Some(message)) => bail!("{title}: {message}"),
         _ => bail!("{url}: {status}: {}", text.trim()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reached;
+
+    #[test]
+    fn a_node_that_listens_everywhere_is_reached_over_loopback() {
+        let reached = |listens: &str| listens.parse().map(reached).map(|api| api.to_string());
+        assert_eq!(reached("0.0.0.0:8108").as_deref(), Ok("127.0.0.1:8108"));
+        assert_eq!(reached("[::]:1").as_deref(), Ok("[::1]:1"));
+        assert_eq!(reached("192.0.2.1:8109").as_deref(), Ok("192.0.2.1:8109"));
     }
 }

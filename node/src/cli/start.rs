@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use consensus::store::Operator;
 
+use super::client::reached;
 use super::node_flags::NodeFlags;
 use crate::log;
 use crate::wiring::{Node, NodeSettings, Started};
@@ -60,6 +61,7 @@ fn greet(out: &mut dyn Write, started: &Started<'_>) -> std::io::Result<()> {
     writeln!(out, "  API      {scheme}://{api}")?;
     writeln!(out)?;
     writeln!(out, "Try in another terminal:")?;
+    let api = reached(*api);
     let url = match api.port() {
         8108 => String::new(),
         _ => format!(" --url {scheme}://{api}"),

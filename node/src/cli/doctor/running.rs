@@ -1,6 +1,5 @@
 //! What nodes that run say of themselves and of each other.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use genesis::Genesis;
@@ -8,7 +7,7 @@ use serde_json::Value;
 
 use super::machine::{CLOCK_MEND, CLOCK_MS};
 use super::report::Finding;
-use crate::cli::client::Connection;
+use crate::cli::client::{Connection, reached};
 use crate::clock::wall_ms;
 use crate::config::Settings;
 
@@ -21,12 +20,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Where a node's own clients reach it from its own machine.
 pub(super) fn url(settings: &Settings) -> String {
-    let ip = match settings.api.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    format!("http://{}", SocketAddr::new(ip, settings.api.port()))
+    format!("http://{}", reached(settings.api))
 }
 
 /// The node of this folder, which runs.
