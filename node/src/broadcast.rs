@@ -29,9 +29,6 @@ pub(crate) struct Broadcast {
     repeated_ms: Mutex<u64>,
 }
 
-/// Batches that are ready to be sent.
-pub(crate) struct Prepared(Vec<Bytes>);
-
 impl Broadcast {
     /// For the batches of a pool.
     pub(crate) fn new(links: Links, pool: Arc<Pool>) -> Self {
@@ -39,17 +36,13 @@ impl Broadcast {
         Self { links, has_peers, pool, repeated_ms: Mutex::default() }
     }
 
-    /// What has to be sent of batches that are about to be admitted.
-    pub(crate) fn prepare(&self, batches: &[Verified<Batch>]) -> Prepared {
-        let frames = if self.has_peers { frames(batches.iter().map(|batch| &**batch)) } else { Vec::new() };
-        Prepared(frames)
-    }
-
     /// Sends admitted batches to all peers that are linked. Who is away asks for them when a block names them, or gets
     /// them by [`Self::repeat`].
-    pub(crate) fn send(&self, prepared: Prepared) {
-        for frame in prepared.0 {
-            self.links.put(Recipients::Others, Way::Batches, &frame);
+    pub(crate) fn send(&self, batches: &[Verified<Batch>]) {
+        if self.has_peers {
+            for frame in frames(batches.iter().map(|batch| &**batch)) {
+                self.links.put(Recipients::Others, Way::Batches, &frame);
+            }
         }
     }
 

@@ -18,6 +18,7 @@ mod peers;
 mod status;
 #[cfg(test)]
 mod testing;
+mod thread;
 mod verifiers;
 mod wiring;
 

@@ -25,7 +25,7 @@ use crate::config::Settings;
 use crate::engine::{Engine, Parts, PeerInbox};
 use crate::file_check::FileCheck;
 use crate::home::Home;
-use crate::intake::Intake;
+use crate::intake::{Admission, Intake};
 use crate::keys::KeyFiles;
 use crate::log::LogLevel;
 use crate::network::{self, Links};
@@ -175,16 +175,17 @@ impl Node {
         let api = listener.local_addr()?;
         let state = ApiState {
             reader: ledger.reader(),
-            intake: Arc::new(Intake {
-                pool: pool.clone(),
-                reader: ledger.reader(),
-                engine: engine.handle(),
-                broadcast,
-                clock,
-                pipeline: metrics.pipeline(),
+            intake: Arc::new(Intake::start(
                 verifiers,
-                verifying: Intake::places(),
-            }),
+                Admission {
+                    pool: pool.clone(),
+                    reader: ledger.reader(),
+                    engine: engine.handle(),
+                    broadcast,
+                    clock,
+                    pipeline: metrics.pipeline(),
+                },
+            )?),
             head: engine.head(),
             finality: Arc::new(Certificates(ledger.clone())),
             status: Arc::new(EngineStatus::new(

@@ -16,7 +16,7 @@ use super::{ValidatorLabels, durations};
 /// A part of the way from a client's request to a readable block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The signatures of one submitted list are verified.
+    /// A submitted list waits for a thread, and its signatures are verified.
     Verify,
     /// A batch waits in the pool until a block with it is executed here; again for each block that has it.
     Pool,

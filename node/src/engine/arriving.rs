@@ -55,14 +55,19 @@ struct End {
 }
 
 impl Arriving {
-    /// Holds batches of a peer that are not held yet, and tells which.
-    pub(super) fn hold(&self, from: ValidatorId, batches: Vec<Batch>, permit: &Arc<Permit>) -> Vec<Arrival> {
+    /// Holds batches of a peer that are not held yet, and tells which, with their bytes.
+    pub(super) fn hold(
+        &self,
+        from: ValidatorId,
+        batches: Vec<Batch>,
+        permit: &Arc<Permit>,
+    ) -> Vec<(Arrival, usize)> {
         let mut held = self.held.lock();
         let mut new = Vec::with_capacity(batches.len());
         for batch in batches {
             let arrival = (batch.id, from);
             held.batches.entry(arrival).or_insert_with(|| {
-                new.push(arrival);
+                new.push((arrival, batch.encoded_len()));
                 Stage::Waits(batch, permit.clone())
             });
         }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use consensus::message::MESSAGE_BYTES;
@@ -23,6 +22,7 @@ use super::signatures::Remembering;
 use crate::batch_list;
 use crate::clock::Clock;
 use crate::network::{Inbox, Way};
+use crate::thread::Joined;
 use crate::verifiers::Verifiers;
 
 /// Messages of one peer that wait for the driver at most, and their bytes. Beyond, the peer's link is not read.
@@ -34,6 +34,8 @@ const _: () = assert!(MESSAGE_BYTES <= WAITING_BYTES && WAITING_BYTES <= u32::MA
 /// Frames of batches of one peer that are not verified yet at most, and their bytes.
 pub(super) const ARRIVING_FRAMES: usize = 512;
 const ARRIVING_BYTES: usize = 2 << 20;
+/// Bytes of batches that a thread verifies in one go, unless a batch alone has more.
+const PIECE_BYTES: usize = 8 << 10;
 /// Larger frames are decoded on a thread that may take its time.
 pub(super) const SMALL_FRAME_BYTES: usize = 32 << 10;
 
@@ -46,29 +48,20 @@ pub(crate) struct PeerInbox {
     verifier: Arc<Remembering<Ed25519Verifier>>,
     budgets: BTreeMap<ValidatorId, Budgets>,
     door: Arc<Door>,
-    // Behind the door, which it waits for when it is dropped.
-    _admission: Admission,
+    // Behind the door, which it waits for when it is dropped: the thread that gives verified batches to the pool. It reads
+    // the ledger and holds the pool's lock, which those that give way must not.
+    _admission: Joined,
 }
 
 /// Where batches of peers come in.
 struct Door {
     arriving: Arc<Arriving>,
     verifiers: Arc<Verifiers>,
-    verified: Sender<Checked>,
     pool: Arc<Pool>,
     reader: Reader,
     clock: Clock,
-}
-
-/// The thread that gives verified batches to the pool: it reads the ledger and holds the pool's lock, which those that
-/// give way must not. It ends with the door.
-struct Admission(Option<JoinHandle<()>>);
-
-impl Drop for Admission {
-    fn drop(&mut self) {
-        // A panic of the thread has been told.
-        let _ = self.0.take().map(JoinHandle::join);
-    }
+    // Last: the thread at the other end is waited for, and then the files are closed.
+    verified: Sender<Vec<Checked>>,
 }
 
 /// What of one peer may wait.
@@ -137,13 +130,13 @@ impl PeerInbox {
         let verifier = Arc::new(Remembering::new(Ed25519Verifier, &engine.committee));
         let (verified, checked) = channel();
         let admission = {
-            let (engine, pool, reader) = (engine.clone(), pool.clone(), reader.clone());
-            let admit = move || admit_all(&checked, &engine, &pool, &reader, clock);
-            std::thread::Builder::new().name("admit".to_owned()).spawn(admit)?
+            let (pool, reader, own) = (pool.clone(), reader.clone(), engine.clone());
+            let admit = move || admit_all(&checked, &own, &pool, &reader, clock);
+            Joined::spawn("admit", engine.clone(), admit)?
         };
         let arriving = engine.arriving.clone();
-        let door = Arc::new(Door { arriving, verifiers, verified, pool, reader, clock });
-        Ok(Self { engine, verifier, budgets, door, _admission: Admission(Some(admission)) })
+        let door = Arc::new(Door { arriving, verifiers, pool, reader, clock, verified });
+        Ok(Self { engine, verifier, budgets, door, _admission: admission })
     }
 
     fn budgets(&self, from: ValidatorId) -> Result<&Budgets, String> {
@@ -215,17 +208,25 @@ impl Door {
         if !has_room(self.pool.size(), &batches) {
             return Ok(());
         }
-        for arrival in self.arriving.hold(from, batches, &Arc::new(permit)) {
+        let mut arrivals = self.arriving.hold(from, batches, &Arc::new(permit)).into_iter().peekable();
+        while let Some((first, mut bytes)) = arrivals.next() {
+            let mut piece = vec![first];
+            while let Some((next, more)) = arrivals.next_if(|(_, more)| bytes + more <= PIECE_BYTES) {
+                bytes += more;
+                piece.push(next);
+            }
             // What waits here when the node stops does not keep its files open.
             let door = Arc::downgrade(self);
-            self.verifiers.spawn(move || door.upgrade().map_or((), |door| door.verify(arrival)));
+            self.verifiers.spawn(Source::Peer, move || door.upgrade().map_or((), |door| door.verify(&piece)));
         }
         Ok(())
     }
 
-    /// Verifies a batch, unless somebody else has begun to.
-    fn verify(&self, arrival: Arrival) {
-        if let Some(checked) = self.arriving.begin(arrival).and_then(Begun::verify) {
+    /// Verifies batches, unless somebody else has begun to.
+    fn verify(&self, arrivals: &[Arrival]) {
+        let begun = arrivals.iter().filter_map(|arrival| self.arriving.begin(*arrival));
+        let checked: Vec<Checked> = begun.filter_map(Begun::verify).collect();
+        if !checked.is_empty() {
             // The thread at the other end waits for this door.
             let _ = self.verified.send(checked);
         }
@@ -233,10 +234,18 @@ impl Door {
 }
 
 /// Gives what is verified to the pool, until nobody is left to verify.
-fn admit_all(checked: &Receiver<Checked>, engine: &EngineHandle, pool: &Pool, reader: &Reader, clock: Clock) {
+fn admit_all(
+    checked: &Receiver<Vec<Checked>>,
+    engine: &EngineHandle,
+    pool: &Pool,
+    reader: &Reader,
+    clock: Clock,
+) {
     while let Ok(first) = checked.recv() {
         let mut is_new = false;
-        for Checked { batch, .. } in std::iter::once(&first).chain(&checked.try_iter().collect::<Vec<_>>()) {
+        for Checked { batch, .. } in
+            first.iter().chain(checked.try_iter().collect::<Vec<_>>().iter().flatten())
+        {
             let Now { monotonic_ms, wall_ms } = clock.now();
             // It may have been decided while it waited.
             match is_decided(reader, &batch.id, wall_ms) {

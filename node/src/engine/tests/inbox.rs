@@ -7,6 +7,7 @@ use bytes::Bytes;
 use consensus::Message;
 use consensus::message::{Entries, Heartbeat};
 use futures_util::FutureExt as _;
+use ledger::Source;
 use ledger_types::certificate::{Certificate, CertificateVote, Certified};
 use ledger_types::limits::{BLOCK_BYTES, POOL_BATCHES, POOL_BYTES};
 use ledger_types::{BlockId, Signature};
@@ -18,7 +19,7 @@ use super::super::inbox::{
     unknown,
 };
 use super::answers::{commit, commit_at};
-use super::{Bench, EngineHandle};
+use super::{Bench, EngineHandle, stops};
 use crate::batch_list;
 use crate::clock::Clock;
 use crate::network::{Inbox as _, Way};
@@ -118,12 +119,12 @@ async fn a_peers_batches_come_into_the_pool_once() {
 }
 
 /// Keeps all verifying threads busy until the sender is dropped.
-fn occupy(verifiers: &Verifiers) -> Sender<()> {
+pub(super) fn occupy(verifiers: &Verifiers, source: Source) -> Sender<()> {
     let (release, released) = channel::<()>();
     let released = Arc::new(Mutex::new(released));
     for _ in 0..std::thread::available_parallelism().unwrap().get() {
         let released = released.clone();
-        verifiers.spawn(move || _ = released.lock().recv());
+        verifiers.spawn(source, move || _ = released.lock().recv());
     }
     release
 }
@@ -132,7 +133,7 @@ fn occupy(verifiers: &Verifiers) -> Sender<()> {
 fn what_arrives_of_one_peer_is_bounded() {
     let bench = Bench::new(4);
     let inbox = inbox(&bench);
-    let release = occupy(&bench.verifiers);
+    let release = occupy(&bench.verifiers, Source::Peer);
     let frame = |number| batch_list::encode([&*batch(number)]);
     let most = u32::try_from(ARRIVING_FRAMES).unwrap();
     for number in 0..most {
@@ -174,7 +175,7 @@ fn a_link_that_goes_away_takes_nothing_with_it() {
 fn what_is_decided_while_it_waits_is_not_tried_again() {
     let bench = Bench::new(4);
     let inbox = inbox(&bench);
-    let release = occupy(&bench.verifiers);
+    let release = occupy(&bench.verifiers, Source::Peer);
     let frame = batch_list::encode([&*rejected_batch(1), &*rejected_batch(2)]);
     assert_eq!(inbox.take(validator(2), Way::Batches, frame).now_or_never(), Some(Ok(())));
     commit_at(&bench, rejected_batch(1), Clock::start().now().wall_ms);
@@ -188,10 +189,10 @@ fn what_is_decided_while_it_waits_is_not_tried_again() {
 fn a_node_that_stops_does_not_wait_for_what_arrives() {
     let bench = Bench::new(4);
     let inbox = inbox(&bench);
-    let release = occupy(&bench.verifiers);
+    let release = occupy(&bench.verifiers, Source::Peer);
     let frame = batch_list::encode([&*batch(1)]);
     assert_eq!(inbox.take(validator(2), Way::Batches, frame).now_or_never(), Some(Ok(())));
-    drop(inbox);
+    stops(inbox);
     assert_eq!(Arc::strong_count(&bench.pool), 1, "nobody holds the pool, nor the files");
     drop(release);
 }

@@ -4,9 +4,11 @@
 mod answers;
 mod entries;
 mod inbox;
+mod intake;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use api::Metrics;
 use consensus::{Duty, Role, Status};
@@ -110,6 +112,16 @@ impl Bench {
             fault: Arc::new(Fault::none()),
         }
     }
+}
+
+/// Drops what must not wait, when the node stops, for a piece of verification.
+fn stops(what: impl Send + 'static) {
+    let (tell, stopped) = channel();
+    std::thread::spawn(move || {
+        drop(what);
+        tell.send(())
+    });
+    stopped.recv_timeout(Duration::from_secs(20)).expect("it stops while a batch still waits");
 }
 
 #[test]
