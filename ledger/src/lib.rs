@@ -10,6 +10,7 @@ mod chain;
 pub mod execute;
 mod pool;
 pub mod reader;
+mod recent;
 pub mod roots;
 pub mod state;
 pub mod state_file;

@@ -15,6 +15,7 @@ use ledger_types::{
 };
 use parking_lot::RwLock;
 
+use crate::recent::{Place, Recent};
 use crate::roots;
 use crate::state::Top;
 use crate::store::{File, FileLock, StoreError, View, schema};
@@ -126,6 +127,8 @@ pub(crate) struct Committed {
     pub(crate) receipts: File,
     pub(crate) merkle: File,
     pub(crate) head: RwLock<Option<Head>>,
+    /// Where what the newest blocks brought stands, as far as the block file does not tell yet.
+    pub(crate) recent: Recent,
     /// The top of the state tree at the head.
     pub(crate) top: Top,
     // Last, so that the data directory is given up only after the files are closed.
@@ -245,10 +248,8 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read.
     pub fn batch_place(&self, id: &BatchId) -> Result<Option<BatchPlace>, ReadError> {
-        let view = self.0.block.read()?;
-        let Some(value) = view.get(&schema::batch_place(id))? else { return Ok(None) };
-        let place = BatchPlace::decode(value).ok_or_else(|| self.damaged(id.to_string(), "not a place"))?;
-        Ok(Some(place).filter(|place| self.is_committed(place.height)))
+        let recent = self.0.recent.read().batch(id);
+        self.committed_place(recent, &schema::batch_place(id), id)
     }
 
     /// Where a committed transaction stands.
@@ -256,11 +257,22 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read.
     pub fn transaction_place(&self, id: &TransactionId) -> Result<Option<TransactionPlace>, ReadError> {
-        let view = self.0.block.read()?;
-        let Some(value) = view.get(&schema::transaction_place(id))? else { return Ok(None) };
-        let place =
-            TransactionPlace::decode(value).ok_or_else(|| self.damaged(id.to_string(), "not a place"))?;
-        Ok(Some(place).filter(|place| self.is_committed(place.batch.height)))
+        let recent = self.0.recent.read().transaction(id);
+        self.committed_place(recent, &schema::transaction_place(id), id)
+    }
+
+    /// A place that was looked for among the recent ones, and is looked for in the file when it is none of them.
+    fn committed_place<P: Place>(
+        &self,
+        recent: Option<P>,
+        key: &[u8],
+        id: &impl ToString,
+    ) -> Result<Option<P>, ReadError> {
+        let place = match recent {
+            Some(place) => Some(place),
+            None => stored_place(&self.0.block.read()?, key, id)?,
+        };
+        Ok(place.filter(|place| self.is_committed(place.height())))
     }
 
     /// A committed batch.
@@ -395,6 +407,32 @@ impl Inclusion {
         let leaves: Vec<Hash> = contents.iter().map(|content| roots::leaf(domain, content)).collect();
         let path = roots::path(&leaves, index)?;
         Some(Self { place, content: contents.get(index)?.clone(), index, count: leaves.len(), path })
+    }
+}
+
+/// The place that a view of the block file has under a key.
+pub(crate) fn stored_place<P: Place>(
+    view: &View<'_>,
+    key: &[u8],
+    id: &impl ToString,
+) -> Result<Option<P>, StoreError> {
+    let Some(stored) = view.get(key)? else { return Ok(None) };
+    let damaged = || StoreError::damaged(view.file_name(), id.to_string(), "not a place");
+    P::of_stored(stored).ok_or_else(damaged).map(Some)
+}
+
+/// The block of a height in a block file, whose header gives its id.
+pub(crate) fn read_block(file: &File, height: u64) -> Result<Block, StoreError> {
+    let damaged = |reason: String| StoreError::damaged(file.name(), format!("block {height}"), reason);
+    let record = file.read()?.get_copy(&schema::block_by_height(height))?;
+    let record = record.ok_or_else(|| damaged("missing".to_owned()))?;
+    let Some((id, _)) = record.split_first_chunk::<64>() else {
+        return Err(damaged("shorter than an id".to_owned()));
+    };
+    let block = Block::decode(record.slice(64..)).map_err(|error| damaged(error.to_string()))?;
+    match block.id().0 == *id && block.header.height == height {
+        true => Ok(block),
+        false => Err(damaged("its header does not give its id and height".to_owned())),
     }
 }
 

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 /// How long a batch may take to be decided before a test fails.
 const DECISION_SECONDS: u64 = 60;
+/// The most ids that a request for statuses may name.
+const IDS_PER_REQUEST: usize = 1_000;
 
 /// A client of one node.
 #[derive(Clone, Debug)]
@@ -107,14 +109,18 @@ impl Client {
     /// # Errors
     /// When there is no answer.
     pub fn try_outcomes(&self, ids: &[String], wait_seconds: u64) -> Result<Vec<Outcome>, ureq::Error> {
-        let request = self.agent.post(format!("{}/batch_statuses?wait={wait_seconds}", self.url));
-        let body = serde_json::json!(ids).to_string();
-        let answer = read(request.header("Content-Type", "application/json").send(&body)?)?;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        let answer = answer.json();
-        let statuses = answer["data"].as_array().expect("a list of statuses");
-        assert!(statuses.iter().map(|status| &status["id"]).eq(ids.iter()), "{answer}");
-        Ok(statuses.iter().map(outcome).collect())
+        let mut outcomes = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(IDS_PER_REQUEST) {
+            let request = self.agent.post(format!("{}/batch_statuses?wait={wait_seconds}", self.url));
+            let body = serde_json::json!(ids).to_string();
+            let answer = read(request.header("Content-Type", "application/json").send(&body)?)?;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let answer = answer.json();
+            let statuses = answer["data"].as_array().expect("a list of statuses");
+            assert!(statuses.iter().map(|status| &status["id"]).eq(ids.iter()), "{answer}");
+            outcomes.extend(statuses.iter().map(outcome));
+        }
+        Ok(outcomes)
     }
 
     /// Gets a path that must be there.

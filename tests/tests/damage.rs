@@ -48,6 +48,11 @@ impl Site {
             node.client().commit(&sign_batch(&key(Curve::Secp256k1, "bob"), &transactions));
             node.client().decide(&sign_batch(&key(Curve::Ed25519, "alice"), &[dec("never", number)]));
         }
+        // With so many blocks the whole index of those before is written.
+        for number in 0..64 {
+            node.client()
+                .commit(&sign_batch(&key(Curve::Ed25519, "alice"), &[set(&format!("above-{number}"), 1)]));
+        }
         node.stop();
         let text = std::fs::read_to_string(home.path().join("etc/network.toml")).unwrap();
         let made = NetworkFile::parse(&text).unwrap().genesis().unwrap();

@@ -113,7 +113,7 @@ impl Ledger {
     }
 
     /// Executes on a parent. Meanwhile so many blocks may be committed that the state which this began on is no longer
-    /// kept: then it begins again, on a newer one. A parent that is itself so old is as good as unknown: blocks on it lost
+    /// kept, or that what came before is written behind its view: then it begins again, on a newer one. A parent that is itself so old is as good as unknown: blocks on it lost
     /// long ago.
     pub(crate) fn on_parent<T>(
         &self,

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ledger_types::family::FamilyRegistry;
-use ledger_types::{Batch, Block, ConfigHash, Lineage, ValidatorId, Verified};
+use ledger_types::{Batch, ConfigHash, Lineage, ValidatorId, Verified};
 use parking_lot::{Mutex, RwLock};
 
 use super::{Ledger, LedgerError, birth, pages};
 use crate::execute::{Candidate, Executor, ParentView, Slot};
-use crate::reader::{Committed, Head};
+use crate::reader::{Committed, Head, read_block};
+use crate::recent::Recent;
 use crate::state::Top;
 use crate::store::{
     ConsensusFile, Durability, File, FileKind, FileLock, FileOptions, StoreError, lineage, schema,
@@ -81,6 +82,7 @@ impl Ledger {
             receipts: open(FileKind::Receipts)?,
             merkle: open(FileKind::Merkle)?,
             head: RwLock::new(None),
+            recent: Recent::default(),
             top: Top::default(),
             _lock: lock,
         };
@@ -95,6 +97,7 @@ impl Ledger {
             writing: Mutex::new(()),
         };
         ledger.write_genesis(&options.genesis)?;
+        ledger.committed.recent.load(&ledger.committed.block)?;
         ledger.recover()?;
         Ok(ledger)
     }
@@ -170,24 +173,12 @@ impl Ledger {
     }
 
     fn head_at(&self, height: u64) -> Result<Head, LedgerError> {
-        let block = self.stored(height)?;
+        let block = read_block(&self.committed.block, height)?;
         Ok(Head { height, id: block.id(), state_root: block.header.state_root })
     }
 
-    fn stored(&self, height: u64) -> Result<Block, LedgerError> {
-        let damaged = |reason: String| {
-            StoreError::damaged(self.committed.block.name(), format!("block {height}"), reason)
-        };
-        let (id, body) = self.reader().stored_block(height)?.ok_or_else(|| damaged("missing".to_owned()))?;
-        let block = Block::decode(body).map_err(|error| damaged(error.to_string()))?;
-        if block.id() != id || block.header.height != height {
-            return Err(damaged("its header does not give its id and height".to_owned()).into());
-        }
-        Ok(block)
-    }
-
     fn replay_stored(&self, height: u64) -> Result<(), LedgerError> {
-        let block = self.stored(height)?;
+        let block = read_block(&self.committed.block, height)?;
         // State reads are pinned to the parent's height, so what a file already holds above it does no harm.
         *self.committed.head.write() = height.checked_sub(1).map(|below| self.head_at(below)).transpose()?;
         let parent = ParentView::new(self.reader(), height.checked_sub(1), Vec::new());

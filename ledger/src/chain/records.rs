@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use ledger_types::codec::Writer as Encoder;
 
 use crate::execute::Executed;
-use crate::reader::{BatchPlace, TransactionPlace};
+use crate::reader::TransactionPlace;
 use crate::store::schema;
 
-/// Gives what blocks, in order, add to the block file.
+/// Gives what blocks, in order, add to the block file, but for what [`crate::recent`] keeps.
 ///
 /// # Errors
 /// Those of `put`.
@@ -17,25 +17,14 @@ pub(super) fn for_each_block_record<E>(
     blocks: &[impl Borrow<Executed>],
     mut put: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (mut ids, mut batches) = (Vec::new(), Vec::new());
-    let (mut transactions, mut contents) = (Vec::new(), Vec::new());
+    let mut ids = Vec::with_capacity(blocks.len());
     for executed in blocks.iter().map(Borrow::borrow) {
         let (id, height) = (executed.id(), executed.header().height);
         put(&schema::block_by_height(height), &[&id.0[..], executed.body()].concat())?;
         ids.push((id, height.to_be_bytes()));
-        for (place, batch) in BatchPlace::all(executed.block()) {
-            batches.push((batch.id, place.encode()));
-        }
-        for (place, transaction) in TransactionPlace::all(executed.block()) {
-            let place = place.encode();
-            transactions.push((transaction.id, place));
-            contents.push((transaction.content_hash(), place));
-        }
     }
-    sorted(ids).try_for_each(|(id, height)| put(&schema::height_by_block(&id), &height))?;
-    sorted(batches).try_for_each(|(id, place)| put(&schema::batch_place(&id), &place))?;
-    sorted(transactions).try_for_each(|(id, place)| put(&schema::transaction_place(&id), &place))?;
-    sorted(contents).try_for_each(|(hash, place)| put(&schema::content_place(&hash), &place))
+    ids.sort_unstable();
+    ids.iter().try_for_each(|(id, height)| put(&schema::height_by_block(id), height))
 }
 
 /// Gives what blocks, in order, add to the receipts file.
@@ -64,9 +53,4 @@ pub(crate) fn for_each_receipt_record<E>(
         }
     }
     Ok(())
-}
-
-fn sorted<K: Ord, V>(mut records: Vec<(K, V)>) -> impl Iterator<Item = (K, V)> {
-    records.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    records.into_iter()
 }

@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 
 use super::LedgerError;
 use crate::reader::{Committed, Head, Reader};
+use crate::recent::Recent;
 use crate::state::Top;
 use crate::store::{File, FileKind, FileLock, FileOptions, StoreError, pages, schema};
 
@@ -49,11 +50,14 @@ impl Reader {
                 _ => return Err(LedgerError::Behind { file: kind.file_name(), blocks: head.height }),
             }
         }
+        let recent = Recent::default();
+        recent.load(&block)?;
         let committed = Committed {
             block,
             receipts,
             merkle,
             head: RwLock::new(Some(head)),
+            recent,
             top: Top::default(),
             _lock: lock,
         };

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use super::{Ledger, LedgerError, records};
 use crate::execute::Executed;
 use crate::reader::Head;
+use crate::recent::SLICES;
 use crate::state_file;
 use crate::store::{File, StoreError, Writer, schema};
 
 /// Blocks written in one transaction of each file. A power loss takes the last transaction of a file at most, and what is
 /// executed again then needs states that are kept: fewer than the 64 that always are.
 const BLOCKS_PER_WRITE: usize = 32;
+const _: () = assert!(BLOCKS_PER_WRITE as u64 <= SLICES, "a slice of the index has one turn in a write");
 
 impl Ledger {
     /// Commits decided blocks, in order, on top of the head. When this returns they are readable; they are durable after
@@ -47,10 +49,15 @@ impl Ledger {
     }
 
     pub(super) fn write(&self, blocks: &[Arc<Executed>]) -> Result<(), LedgerError> {
+        let Some((first, last)) = blocks.first().zip(blocks.last()) else { return Ok(()) };
+        let (heights, recent) = (first.header().height..=last.header().height, &self.committed.recent);
+        blocks.iter().for_each(|executed| recent.add(executed.block()));
         let mut writer = self.committed.block.write()?;
         records::for_each_block_record(blocks, |key, value| writer.put(key, value))?;
+        recent.for_each_record(heights.clone(), |key, value| writer.put(key, value))?;
         put_head(&mut writer, blocks)?;
         writer.commit()?;
+        recent.forget(heights);
         self.write_derived(blocks)
     }
 

@@ -9,10 +9,11 @@ use bytes::Bytes;
 use ledger_types::{Address, BatchId, BlockHeader, Hash, TransactionId};
 
 use super::Executed;
-use crate::reader::{BatchPlace, Reader, TransactionPlace};
+use crate::reader::{Reader, stored_place};
+use crate::recent::{Id, Place as _, Places};
 use crate::state::{Branch, NodeKey, NodeSource, StateError, tree};
 use crate::state_file::StateView;
-use crate::store::{StoreError, View, schema};
+use crate::store::{StoreError, View};
 
 /// The past of a block to execute: its parent and everything below.
 #[derive(Clone)]
@@ -41,14 +42,18 @@ impl ParentView {
     /// Begins reading. Many small reads of one thread share a transaction of each file.
     pub(crate) fn open(&self) -> Result<Past<'_>, StoreError> {
         let committed = self.reader.committed();
+        // Before the view, which then has this block at least.
+        let head = self.reader.try_head().map(|head| head.height);
         let (block, merkle) = (committed.block.read()?, committed.merkle.read()?);
-        Ok(Past { parent: self, block, merkle, branches: RefCell::default() })
+        Ok(Past { parent: self, head, block, merkle, branches: RefCell::default() })
     }
 }
 
 /// A past that one thread reads. Keep it no longer than it takes to execute a block: it holds old pages alive.
 pub(crate) struct Past<'a> {
     parent: &'a ParentView,
+    /// A block that the view of the block file has.
+    head: Option<u64>,
     block: View<'a>,
     merkle: View<'a>,
     branches: RefCell<Branches>,
@@ -126,13 +131,11 @@ impl<'a> Past<'a> {
         self.branches.borrow_mut().extend(branches);
     }
 
-    pub(super) fn has_batch(&self, id: &BatchId) -> Result<bool, StoreError> {
+    pub(crate) fn has_batch(&self, id: &BatchId) -> Result<bool, StoreError> {
         if self.parent.layers.iter().any(|layer| layer.has_batch(id)) {
             return Ok(true);
         }
-        let Some(place) = self.block.get(&schema::batch_place(id))? else { return Ok(false) };
-        let place = BatchPlace::decode(place).ok_or_else(|| self.damaged(id, "not a place"))?;
-        Ok(self.is_below(place.height))
+        self.is_committed(id, Places::batch)
     }
 
     /// Whether the batch was rejected above a height. What a leader passes over; no rule for voters, since it asks how far
@@ -144,32 +147,40 @@ impl<'a> Past<'a> {
         Ok(self.parent.reader.rejection_height(id)?.is_some_and(|rejected| rejected > height))
     }
 
-    pub(super) fn has_transaction(&self, id: &TransactionId) -> Result<bool, StoreError> {
+    pub(crate) fn has_transaction(&self, id: &TransactionId) -> Result<bool, StoreError> {
         if self.parent.layers.iter().any(|layer| layer.has_transaction(id)) {
             return Ok(true);
         }
-        self.is_committed(&schema::transaction_place(id), id)
+        self.is_committed(id, Places::transaction)
     }
 
-    pub(super) fn has_content(&self, hash: &Hash) -> Result<bool, StoreError> {
+    pub(crate) fn has_content(&self, hash: &Hash) -> Result<bool, StoreError> {
         if self.parent.layers.iter().any(|layer| layer.has_content(hash)) {
             return Ok(true);
         }
-        self.is_committed(&schema::content_place(hash), hash)
+        self.is_committed(hash, Places::content)
     }
 
-    /// Whether the transaction whose place is recorded under a key is in a block up to the base.
-    fn is_committed(&self, key: &[u8], name: &impl ToString) -> Result<bool, StoreError> {
-        let Some(place) = self.block.get(key)? else { return Ok(false) };
-        let place = TransactionPlace::decode(place).ok_or_else(|| self.damaged(name, "not a place"))?;
-        Ok(self.is_below(place.batch.height))
-    }
-
-    fn is_below(&self, height: u64) -> bool {
-        self.parent.base_height.is_some_and(|base| height <= base)
-    }
-
-    fn damaged(&self, record: &impl ToString, reason: &str) -> StoreError {
-        StoreError::damaged(self.block.file_name(), record.to_string(), reason)
+    /// Whether what has this id is in a block up to the base.
+    fn is_committed<I: Id + ToString>(
+        &self,
+        id: &I,
+        recent: impl Fn(&Places, &I) -> Option<I::Place>,
+    ) -> Result<bool, StoreError> {
+        let Some(base) = self.parent.base_height else { return Ok(false) };
+        let (recent, is_complete) = {
+            let places = self.parent.reader.committed().recent.read();
+            (recent(&places, id), places.completes(self.head))
+        };
+        let place = match recent {
+            Some(place) => Some(place),
+            None => stored_place(&self.block, &id.key(), id)?,
+        };
+        if place.is_none() && !is_complete {
+            // It may have been written meanwhile, behind this view. As with states so old, `Ledger::on_parent` begins again.
+            let file = self.block.file_name().to_owned();
+            return Err(StoreError::NoState { file, height: base, oldest: base.saturating_add(1) });
+        }
+        Ok(place.is_some_and(|place| place.height() <= base))
     }
 }

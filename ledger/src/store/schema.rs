@@ -10,7 +10,7 @@ use crate::reader::{BatchPlace, Head, TransactionPlace};
 use crate::state::{NodeKey, presence};
 
 /// The format version that this code writes and reads.
-pub(crate) const FORMAT_VERSION: u32 = 3;
+pub(crate) const FORMAT_VERSION: u32 = 4;
 const MAGIC: &[u8; 4] = b"dgt\0";
 
 pub(crate) const META: &[u8] = &[0x00];

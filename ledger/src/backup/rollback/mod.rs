@@ -18,7 +18,7 @@ use bytes::Bytes;
 use ledger_types::{BlockHeader, Lineage, NetworkId, Rollback};
 
 use crate::chain::LedgerError;
-use crate::reader::Head;
+use crate::reader::{Head, read_block};
 use crate::store::{
     ConsensusFile, Durability, File, FileKind, FileLock, FileOptions, StoreError, Writer, lineage, pages,
     schema,
@@ -113,7 +113,7 @@ impl Rollbacks {
                 self.head.height
             )));
         }
-        let to = blocks::read(&self.block, height)?;
+        let to = read_block(&self.block, height)?;
         if to.id() != block {
             return Err(LedgerError::Rollback(format!(
                 "the block at height {height} is {}, not {block}: is it the same chain?",
@@ -132,7 +132,7 @@ impl Rollbacks {
         let mut undone =
             Undone { to: to.header, blocks: self.head.height - height, batches: 0, transactions: 0 };
         for height in height + 1..=self.head.height {
-            let block = blocks::read(&self.block, height)?;
+            let block = read_block(&self.block, height)?;
             undone.batches += block.batches().count() as u64;
             undone.transactions += u64::from(block.header.receipt_count);
         }

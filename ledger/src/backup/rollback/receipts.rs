@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use ledger_types::codec::Writer as Encoder;
 use ledger_types::{BatchId, NetworkId};
 
-use super::{blocks, finish};
-use crate::reader::{Head, TransactionPlace};
+use super::finish;
+use crate::reader::{Head, TransactionPlace, read_block};
 use crate::store::{File, FileKind, StoreError, schema};
 
 /// Takes away the records of the blocks above one, up to the head's height.
@@ -19,7 +19,7 @@ pub(super) fn truncate(
     let mut writer = file.write()?;
     let mut overwritten = BTreeSet::new();
     for height in to.height + 1..=head {
-        let block = blocks::read(chain, height)?;
+        let block = read_block(chain, height)?;
         for (place, _) in TransactionPlace::all(&block) {
             writer.delete(&schema::receipt(place))?;
         }
@@ -35,7 +35,7 @@ pub(super) fn truncate(
         if overwritten.is_empty() {
             break;
         }
-        for rejection in blocks::read(chain, height)?.rejections() {
+        for rejection in read_block(chain, height)?.rejections() {
             if overwritten.remove(&rejection.batch) {
                 let mut record = Encoder::new();
                 rejection.encode(record.u64(height));

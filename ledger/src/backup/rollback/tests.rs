@@ -7,9 +7,9 @@ use tempfile::TempDir;
 use super::{Rollbacks, Votes, blocks, receipts, state, votes};
 use crate::backup::verify::{VerifyOptions, verify};
 use crate::chain::LedgerError;
-use crate::reader::Head;
+use crate::reader::{Head, read_block};
 use crate::store::{Durability, File, FileKind, FileOptions, StoreError, schema};
-use crate::testing::{NETWORK, commit, history, options};
+use crate::testing::{NETWORK, commit, history, options, put, several};
 use crate::{GenesisBlock, Ledger};
 
 const MAP_BYTES: usize = 1 << 26;
@@ -111,11 +111,32 @@ fn what_is_left_is_what_a_node_has_that_never_went_further() {
     }
 }
 
+/// The index of blocks that stay is written with blocks up to 63 above them, which go.
+#[test]
+fn what_was_written_late_goes_with_the_blocks_it_was_written_with() {
+    let of_height = |height: u32| {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&options(folder.path())).unwrap();
+        let batches = |number| [several(&[(number, b"a"), (number + 1, b"b")]), put(number, b"c")];
+        let ids: Vec<BlockId> = (1..=height).map(|number| commit(&ledger, &batches(number)).id()).collect();
+        (folder, ids)
+    };
+    for (from, to) in [(150, 90), (100, 99), (100, 30), (70, 0)] {
+        let ((folder, ids), (shorter, _)) = (of_height(from), of_height(to));
+        let block = (to as usize).checked_sub(1).map(|index| ids[index]);
+        let block = block.unwrap_or_else(|| start(shorter.path(), &NETWORK.into()).unwrap().id);
+        let to = Rollback { height: u64::from(to), block };
+        roll_back(folder.path(), &NETWORK.into(), &to).unwrap();
+        assert!(chain(folder.path()) == chain(shorter.path()), "from {from} back to {}", to.height);
+        check_clean(folder.path(), &Lineage::from(NETWORK).then(to), to.height);
+    }
+}
+
 /// One file after the other, as far as a process came that died.
 fn first_steps(folder: &Path, count: usize, to: &Rollback) {
     let after = Lineage::from(NETWORK).then(*to);
     let files = Rollbacks::open(folder, MAP_BYTES, &NETWORK.into()).unwrap();
-    let header = blocks::read(&files.block, to.height).unwrap().header;
+    let header = read_block(&files.block, to.height).unwrap().header;
     let head = Head { height: to.height, id: to.block, state_root: header.state_root };
     let steps: [&dyn Fn(); 4] = [
         &|| {

@@ -9,7 +9,6 @@ use parking_lot::RwLock;
 
 use crate::chain::{LedgerError, check_lineage};
 use crate::reader::{Committed, Head};
-use crate::state::Top;
 use crate::store::{ConsensusFile, File, FileKind, FileLock, FileOptions, StoreError, lineage, schema};
 
 /// The files of one data directory.
@@ -36,8 +35,8 @@ impl Files {
             opened.try_into().ok().expect("invariant: one opened file a kind");
         let (consensus, _) = ConsensusFile::new(consensus, lineage.current())?;
         let head = RwLock::new(Head::of(&block)?);
-        let committed =
-            Arc::new(Committed { block, receipts, merkle, head, top: Top::default(), _lock: lock });
+        let (recent, top) = Default::default();
+        let committed = Arc::new(Committed { block, receipts, merkle, head, recent, top, _lock: lock });
         Ok(Self { lineage, consensus, committed })
     }
 

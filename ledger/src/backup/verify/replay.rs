@@ -29,6 +29,7 @@ pub(super) fn check(
     registry: Arc<dyn FamilyRegistry>,
     progress: &mut dyn FnMut(Step, u64, u64),
 ) -> Result<Option<u64>, StoreError> {
+    files.committed.recent.load(&files.committed.block)?;
     let replay = Replay { committed: &files.committed, executor: Executor::on_one_thread(registry) };
     let heights = Head::of(&files.committed.block)?.map_or(0, |head| head.height.saturating_add(1));
     let state_head = Head::of(&files.committed.merkle)?;

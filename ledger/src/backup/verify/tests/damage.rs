@@ -28,7 +28,7 @@ fn table(kind: FileKind, key: &[u8]) -> (u8, Option<u8>) {
 
 #[test]
 fn every_record_is_missed_and_every_byte_counts() {
-    let sample = Sample::new();
+    let sample = Sample::indexed();
     let mut step = 0usize;
     for kind in FileKind::ALL {
         for (key, value) in sample.records(kind) {
@@ -53,7 +53,7 @@ fn every_record_is_missed_and_every_byte_counts() {
 
 #[test]
 fn every_byte_of_every_kind_of_record_counts() {
-    let sample = Sample::new();
+    let sample = Sample::indexed();
     for kind in FileKind::ALL {
         let mut records = sample.records(kind);
         records.reverse();
@@ -73,7 +73,7 @@ fn every_byte_of_every_kind_of_record_counts() {
 
 #[test]
 fn a_record_that_nothing_makes_is_left_over() {
-    let sample = Sample::new();
+    let sample = Sample::indexed();
     for kind in FileKind::ALL {
         let mut records = sample.records(kind);
         records.dedup_by_key(|(key, _)| table(kind, key));
@@ -88,6 +88,25 @@ fn a_record_that_nothing_makes_is_left_over() {
         sample.write(kind, &[0xf0], Some(b"of no table"));
         assert_named(&sample, kind, &[0xf0], "a record of no table");
         sample.write(kind, &[0xf0], None);
+    }
+    sample.verify().unwrap();
+}
+
+#[test]
+fn a_place_is_not_written_before_its_turn() {
+    let (sample, indexed) = (Sample::new(), Sample::indexed());
+    let places = |sample: &Sample| {
+        let mut records = sample.records(FileKind::Block);
+        records.retain(|(key, _)| (0x04..=0x06).contains(&key[0]));
+        records
+    };
+    let written = places(&sample);
+    let early: Vec<_> = places(&indexed).into_iter().filter(|record| !written.contains(record)).collect();
+    assert!((0x04..=0x06).all(|tag| early.iter().any(|(key, _)| key[0] == tag)));
+    for (key, value) in early {
+        sample.write(FileKind::Block, &key, Some(&value));
+        assert_named(&sample, FileKind::Block, &key, "an early record");
+        sample.write(FileKind::Block, &key, None);
     }
     sample.verify().unwrap();
 }

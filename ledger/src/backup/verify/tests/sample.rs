@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::backup::verify::{CertificateCheck, Finalized, Summary, VerifyOptions, verify};
 use crate::chain::{Ledger, LedgerError};
+use crate::recent::SLICES;
 use crate::store::{Durability, File, FileKind, FileOptions};
 use crate::testing::{commit, history, options};
 
@@ -27,6 +28,12 @@ impl Sample {
     /// A ledger of six heights, with the finalizations of all but genesis.
     pub(super) fn new() -> Self {
         Self::of(&history())
+    }
+
+    /// The same, and above it empty blocks, with which the whole index of the others is written.
+    pub(super) fn indexed() -> Self {
+        let empty = std::iter::repeat_n(Vec::new(), SLICES as usize);
+        Self::of(&history().into_iter().chain(empty).collect::<Vec<_>>())
     }
 
     /// The same, cut short.
