@@ -261,8 +261,10 @@ impl Testnet {
         }
     }
 
-    /// Submits a batch to a node and waits until every node that runs has committed it.
+    /// Submits a batch to a node, once it takes some, and waits until every node that runs has committed it.
     pub fn commit(&self, index: usize, batch: &proto::Batch) {
+        // One that just started may hear a quorum later than the others hear it.
+        self.wait_node_ready(index);
         self.client(index).submit(std::slice::from_ref(batch));
         self.wait_committed(std::slice::from_ref(&batch.header_signature));
     }
