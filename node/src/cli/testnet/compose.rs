@@ -23,6 +23,8 @@ const FILE: &str = "docker-compose.yml";
 const HOME: &str = "/dgt";
 /// Where all containers of the network's folder see it.
 const NET: &str = "/net";
+/// What tells Prometheus of the nodes, beside the Compose file.
+const TARGETS: &str = "targets/dgt.json";
 /// A Docker network that all clusters are attached to.
 const BACKBONE: &str = "backbone";
 
@@ -55,7 +57,8 @@ const MONITORING: &str = "
     depends_on: {c1-1: {condition: service_healthy}}
     ports: [\"127.0.0.1:9090:9090\"]
     volumes:
-      - ${DGT_MONITORING:-../monitoring}/prometheus.yml:/etc/prometheus/prometheus.yml:ro
+      - ${DGT_MONITORING:-../monitoring}:/etc/prometheus:ro
+      - ./targets:/etc/prometheus/targets:ro
       - prometheus:/prometheus
     networks: [@NETWORKS@]
 
@@ -75,16 +78,19 @@ const MONITORING: &str = "
 /// Writes the project of the whole network and, when there are several clusters, that of each member.
 pub(super) fn write(root: &Path, name: &str, plan: Plan) -> Result<()> {
     NetworkFile::check_name(name)?;
-    write_file(root, &project(name, plan))?;
+    write_file(&root.join(FILE), &project(name, plan))?;
+    write_file(&root.join(TARGETS), &targets(plan))?;
     for cluster in (0..plan.clusters()).filter(|_| plan.clusters() > 1) {
-        write_file(&root.join("members").join(cluster_name(cluster)), &member(plan, cluster))?;
+        let folder = root.join("members").join(cluster_name(cluster));
+        write_file(&folder.join(FILE), &member(plan, cluster))?;
     }
     Ok(())
 }
 
-fn write_file(folder: &Path, text: &str) -> Result<()> {
+fn write_file(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().context("a file has a folder")?;
     std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    write_whole(&folder.join(FILE), text)
+    write_whole(path, text)
 }
 
 /// Says what to do with what was written.
@@ -129,6 +135,13 @@ fn project(name: &str, plan: Plan) -> String {
     plan.validators().for_each(|validator| _ = writeln!(text, "  {validator}:"));
     text += "  prometheus:\n  grafana:\n";
     text
+}
+
+/// Where Prometheus, a container of the same networks, scrapes the nodes.
+fn targets(plan: Plan) -> String {
+    let target = |node| format!("  \"{node}:{}\"", plan.ports(node).api.port());
+    let targets: Vec<String> = plan.validators().map(target).collect();
+    format!("[{{\"targets\": [\n{}\n]}}]\n", targets.join(",\n"))
 }
 
 /// One member's cluster; the others are reached by the addresses of their machines.
