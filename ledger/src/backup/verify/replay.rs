@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use ledger_types::Block;
 use ledger_types::family::FamilyRegistry;
 use rayon::prelude::*;
 
@@ -13,7 +12,7 @@ use super::files::Files;
 use super::run::Step;
 use crate::chain::for_each_receipt_record;
 use crate::execute::{CheckError, Executed, Executor, ParentView};
-use crate::reader::{Committed, Head, Reader};
+use crate::reader::{Committed, Head, Reader, read_block};
 use crate::state_file;
 use crate::store::{File, StoreError, View, schema};
 
@@ -71,7 +70,7 @@ impl Replay<'_> {
         base: Option<u64>,
         layers: Vec<Arc<Executed>>,
     ) -> Result<Executed, StoreError> {
-        let block = self.stored(height)?;
+        let block = read_block(&self.committed.block, height)?;
         let parent = ParentView::new(Reader(self.committed.clone()), base, layers);
         let executed = self.executor.replay(&parent, &block).map_err(|error| match error {
             CheckError::Store(error) => error,
@@ -87,12 +86,6 @@ impl Replay<'_> {
             state_file::for_each_record(changes, tree, |key, value| compare(&view, key, value))?;
         }
         Ok(executed)
-    }
-
-    fn stored(&self, height: u64) -> Result<Block, StoreError> {
-        let record = Reader(self.committed.clone()).stored_block(height)?;
-        let (_, body) = record.ok_or_else(|| self.damaged(height, "missing"))?;
-        Block::decode(body).map_err(|error| self.damaged(height, error))
     }
 
     fn damaged(&self, height: u64, reason: impl std::fmt::Display) -> StoreError {
