@@ -4,8 +4,9 @@ ARG RUST=rust:1.95-bookworm
 FROM ${RUST} AS build
 WORKDIR /src
 COPY . .
-RUN RUSTFLAGS="-C target-feature=+crt-static" \
-    cargo build --release --locked -p node --bin dgt --target "$(rustc -vV | sed -n 's/^host: //p')" \
+RUN host=$(rustc -vV | sed -n 's/^host: //p') \
+ && cargo build --release --locked -p node --bin dgt --target "$host" \
+    --config "target.$host.rustflags=['-C', 'target-feature=+crt-static']" \
  && strip -o /dgt target/*/release/dgt
 
 FROM scratch

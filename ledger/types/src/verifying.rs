@@ -112,14 +112,18 @@ mod tests {
     use curve25519_dalek::{EdwardsPoint, Scalar};
     use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
     use proptest::prelude::*;
+    use ring::signature::{ED25519, UnparsedPublicKey};
 
     use super::{Parsed, SLOTS, SMALL_ORDER, verify_strict};
     use crate::hash::sha512;
 
-    /// Whether both ways say the same of a signature, and what.
+    /// Whether both ways say the same of a signature, and what. The equation itself is asked of ring too, whose arithmetic
+    /// is not chosen by the processor: what is good must not depend on that.
     fn agreed(key: &VerifyingKey, message: &[u8], signature: &Signature) -> bool {
         let strict = key.verify_strict(message, signature).is_ok();
         assert_eq!(verify_strict(key, message, signature).is_ok(), strict, "{key:?} {signature:?}");
+        let by_ring = UnparsedPublicKey::new(&ED25519, key.as_bytes()).verify(message, &signature.to_bytes());
+        assert_eq!(key.verify(message, signature).is_ok(), by_ring.is_ok(), "{key:?} {signature:?}");
         strict
     }
 
