@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use ledger_types::Hash;
 
 use super::hashing::{self, EMPTY_ROOT};
@@ -62,10 +64,21 @@ pub struct Branch {
 }
 
 impl Branch {
-    pub(super) fn new(children: Children) -> Self {
-        let mut branch = Self { children, ranges: [EMPTY_ROOT; 16] };
-        branch.hash_ranges(u16::MAX);
-        branch
+    /// The branch of the children that are put in their places, and what putting them gave. It is made where it stays: it
+    /// has more than two kilobytes, which would be copied with every step.
+    pub(super) fn build<T>(put: impl FnOnce(&mut Children) -> T) -> (Arc<Self>, T) {
+        let mut branch = Arc::new(Self { children: Children::default(), ranges: [EMPTY_ROOT; 16] });
+        // Nobody else has it, so nothing is copied.
+        let place = Arc::make_mut(&mut branch);
+        let given = put(&mut place.children);
+        place.hash_ranges(u16::MAX);
+        (branch, given)
+    }
+
+    /// The branch of these children.
+    #[cfg(test)]
+    pub(super) fn of(children: Children) -> Arc<Self> {
+        Self::build(|places| *places = children).0
     }
 
     /// Changes what is at a nibble. The hashes are those of before until [`Branch::hash_ranges`].

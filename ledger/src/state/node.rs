@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use ledger_types::Hash;
 
-use super::branch::{Branch, Child, Children, Leaf};
+use super::branch::{Branch, Child, Leaf};
 use super::error::StateError;
 use super::hashing::{self, EMPTY_ROOT, NIBBLES};
 use super::key::NodeKey;
@@ -132,27 +132,29 @@ impl Record<'_> {
         let node = match tag {
             0 => Node::Empty,
             1 => Node::Leaf(self.leaf()?),
-            2 => Node::Branch(Arc::new(self.branch()?)),
+            2 => Node::Branch(self.branch()?),
             _ => return None,
         };
         self.rest.is_empty().then_some(node)
     }
 
-    fn branch(&mut self) -> Option<Branch> {
+    fn branch(&mut self) -> Option<Arc<Branch>> {
         let [present, leaves] = [u16::from_be_bytes(self.array()?), u16::from_be_bytes(self.array()?)];
         if leaves & !present != 0 {
             return None;
         }
-        let mut children = Children::default();
-        for (nibble, place) in children.iter_mut().enumerate() {
-            let bit = 1 << nibble;
-            if leaves & bit != 0 {
-                *place = Some(Child::leaf(self.leaf()?));
-            } else if present & bit != 0 {
-                *place = Some(Child::Branch(self.version()?, Hash(self.array()?)));
+        let (branch, is_whole) = Branch::build(|children| {
+            for (nibble, place) in children.iter_mut().enumerate() {
+                let bit = 1 << nibble;
+                if leaves & bit != 0 {
+                    *place = Some(Child::leaf(self.leaf()?));
+                } else if present & bit != 0 {
+                    *place = Some(Child::Branch(self.version()?, Hash(self.array()?)));
+                }
             }
-        }
-        Some(Branch::new(children))
+            Some(())
+        });
+        is_whole.map(|()| branch)
     }
 
     fn leaf(&mut self) -> Option<Leaf> {

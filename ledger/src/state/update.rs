@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ledger_types::{Address, Hash};
 
-use super::branch::{Branch, Child, Children, Leaf};
+use super::branch::{Branch, Child, Leaf};
 use super::error::StateError;
 use super::hashing;
 use super::key::NodeKey;
@@ -220,14 +220,15 @@ impl Update<'_> {
             [] => Node::Empty,
             [leaf] => Node::Leaf(*leaf),
             _ => {
-                let mut children = Children::default();
                 let nibble = |leaf: &Leaf| hashing::nibble(&leaf.key_hash, depth);
-                for group in leaves.chunk_by(|a, b| nibble(a) == nibble(b)) {
-                    let node = self.grow(depth + 1, group);
-                    let place = usize::from(nibble(&group[0]));
-                    children[place] = self.attach(depth + 1, &group[0].key_hash, &node);
-                }
-                Node::Branch(Arc::new(Branch::new(children)))
+                let (branch, ()) = Branch::build(|children| {
+                    for group in leaves.chunk_by(|a, b| nibble(a) == nibble(b)) {
+                        let node = self.grow(depth + 1, group);
+                        let place = usize::from(nibble(&group[0]));
+                        children[place] = self.attach(depth + 1, &group[0].key_hash, &node);
+                    }
+                });
+                Node::Branch(branch)
             }
         }
     }

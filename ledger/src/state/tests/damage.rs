@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use ledger_types::Hash;
@@ -52,7 +51,7 @@ fn any_node() -> impl Strategy<Value = Node> {
     prop_oneof![
         Just(Node::Empty),
         any_leaf().prop_map(Node::Leaf),
-        children.prop_map(|children| Node::Branch(Arc::new(Branch::new(children)))),
+        children.prop_map(|children| Node::Branch(Branch::of(children))),
     ]
 }
 
@@ -101,7 +100,7 @@ fn forged(node: Node, at: &Index, forgery: Forgery) -> Node {
                 }
                 (Forgery::Removal, _) => None,
             };
-            Node::Branch(Arc::new(Branch::new(children)))
+            Node::Branch(Branch::of(children))
         }
         Node::Leaf(mut leaf) => {
             leaf.value_hash.0[at.index(32)] ^= 1;
@@ -222,7 +221,7 @@ fn a_child_of_another_hash_than_its_parent_says_is_named() {
         let mut children = *honest.children();
         children[usize::from(nibble)] = Some(Child::Branch(child.version(), Hash::ZERO));
         let mut nodes = history.nodes.clone();
-        nodes.insert(root.encode().to_vec(), record(&root, &Node::Branch(Arc::new(Branch::new(children)))));
+        nodes.insert(root.encode().to_vec(), record(&root, &Node::Branch(Branch::of(children))));
         let named = StateError::DamagedNode { key, reason: "not the node its parent refers to" };
         assert!(read_all(&nodes, 0, &Changes::new()).contains(&named), "{nibble:x}");
         seen += 1;
@@ -237,7 +236,7 @@ fn a_node_must_fit_its_key() {
     let branch = |children: &[(usize, Child)]| {
         let mut all = Children::default();
         children.iter().for_each(|(place, child)| all[*place] = Some(*child));
-        Node::Branch(Arc::new(Branch::new(all)))
+        Node::Branch(Branch::of(all))
     };
     let below = |version| Child::Branch(version, Hash::ZERO);
     let on_way = |version, nibble: u8| {
