@@ -11,7 +11,7 @@ use crate::codec::{CodecError, Reader, Writer};
 use crate::ids::{BatchId, TransactionId};
 use crate::limits;
 use crate::proto::client as proto;
-use crate::signature::{PublicKey, Signature, SignatureError};
+use crate::signature::{Claim, PublicKey, Signature, SignatureError, verify_all};
 use crate::transaction::{Transaction, TransactionError};
 
 /// A batch whose structure is sound. [`Batch::verify`] checks the signatures.
@@ -160,10 +160,13 @@ impl Batch {
     /// # Errors
     /// The first signature that does not verify.
     pub fn verify(self) -> Result<Verified<Self>, BatchError> {
-        self.signer.verify(&self.header_bytes, &Signature(self.id.0)).map_err(BatchError::Signature)?;
-        for (index, transaction) in self.transactions.iter().enumerate() {
-            transaction.verify_signature().map_err(|error| BatchError::Transaction { index, error })?;
-        }
+        let of_batch =
+            Claim { key: &self.signer, message: &self.header_bytes, signature: Signature(self.id.0) };
+        let claims = std::iter::once(of_batch).chain(self.transactions.iter().map(Transaction::claim));
+        verify_all(claims).map_err(|(number, error)| match number.checked_sub(1) {
+            None => BatchError::Signature(error),
+            Some(index) => BatchError::Transaction { index, error: TransactionError::Signature(error) },
+        })?;
         Ok(Verified(Arc::new(self)))
     }
 

@@ -10,7 +10,7 @@ use crate::hash::{Hash, sha512, sha512_256};
 use crate::ids::TransactionId;
 use crate::limits;
 use crate::proto::client as proto;
-use crate::signature::{PublicKey, Signature, SignatureError};
+use crate::signature::{Claim, PublicKey, Signature, SignatureError, verify_all};
 
 /// A transaction whose structure is sound. Its signature is checked by [`Transaction::verify_signature`].
 #[derive(Clone, Debug)]
@@ -93,12 +93,17 @@ impl Transaction {
         Ok(Self { id, header, header_bytes, payload, signer, content_hash: OnceLock::new() })
     }
 
+    /// The header's signature, to be verified.
+    pub(crate) fn claim(&self) -> Claim<'_> {
+        Claim { key: &self.signer, message: &self.header_bytes, signature: Signature(self.id.0) }
+    }
+
     /// Verifies the header's signature.
     ///
     /// # Errors
     /// When it does not verify under the signer's key.
     pub fn verify_signature(&self) -> Result<(), TransactionError> {
-        self.signer.verify(&self.header_bytes, &Signature(self.id.0)).map_err(TransactionError::Signature)
+        verify_all([self.claim()]).map_err(|(_, error)| TransactionError::Signature(error))
     }
 
     /// What the signer said, whatever the signature's bytes: a second signature over the same header and payload

@@ -1,16 +1,20 @@
 //! Verifying at the lowest price that leaves the rule as it is.
 //!
 //! Public keys are kept once they are parsed: the square root that makes a point of a key's bytes is a tenth of a
-//! verification. And `verify_strict` takes another root to see whether R has small order, which R's bytes tell as well.
+//! verification. `verify_strict` takes another root to see whether R has small order, which R's bytes tell as well. And to
+//! compare R with what the equation gives takes an inversion, which the signatures that are verified together share.
 
 use std::sync::{LazyLock, Mutex};
 
-use ed25519_dalek::{SignatureError, Verifier as _, VerifyingKey};
+use curve25519_dalek::{EdwardsPoint, Scalar};
+use ed25519_dalek::VerifyingKey;
+
+use crate::hash::sha512;
 
 /// Parsed keys that are kept of each curve.
 const SLOTS: usize = 4_096;
 
-static ED25519: LazyLock<Parsed<32, VerifyingKey>> = LazyLock::new(Parsed::new);
+static ED25519: LazyLock<Parsed<32, Ed25519Key>> = LazyLock::new(Parsed::new);
 static SECP256K1: LazyLock<Parsed<33, secp256k1::PublicKey>> = LazyLock::new(Parsed::new);
 
 /// The encodings of the eight points of small order. A point has others that are not canonical; none of those is ever equal
@@ -50,9 +54,25 @@ const SMALL_ORDER: [[u8; 32]; 8] = {
     ]
 };
 
+/// A key whose bytes are a point of the curve.
+#[derive(Clone, Copy)]
+pub(crate) struct Ed25519Key {
+    bytes: [u8; 32],
+    /// The point's negative, which the equation has.
+    minus_a: EdwardsPoint,
+    has_small_order: bool,
+}
+
+impl Ed25519Key {
+    fn parse(bytes: &[u8; 32]) -> Option<Self> {
+        let key = VerifyingKey::from_bytes(bytes).ok()?;
+        Some(Self { bytes: *bytes, minus_a: -key.to_edwards(), has_small_order: key.is_weak() })
+    }
+}
+
 /// An ed25519 key from its bytes, or none.
-pub(crate) fn ed25519_key(bytes: &[u8; 32]) -> Option<VerifyingKey> {
-    ED25519.get(bytes, |bytes| VerifyingKey::from_bytes(bytes).ok())
+pub(crate) fn ed25519_key(bytes: &[u8; 32]) -> Option<Ed25519Key> {
+    ED25519.get(bytes, Ed25519Key::parse)
 }
 
 /// A secp256k1 key from its compressed bytes, or none.
@@ -60,20 +80,44 @@ pub(crate) fn secp256k1_key(bytes: &[u8; 33]) -> Option<secp256k1::PublicKey> {
     SECP256K1.get(bytes, |bytes| secp256k1::PublicKey::from_byte_array_compressed(*bytes).ok())
 }
 
-/// Says what `VerifyingKey::verify_strict` says, with two roots less. The equation is compared by bytes, so an R that is not
-/// canonical fails there.
-///
-/// # Errors
-/// When the signature does not verify, or key or R have small order.
-pub(crate) fn verify_strict(
-    key: &VerifyingKey,
-    message: &[u8],
-    signature: &ed25519_dalek::Signature,
-) -> Result<(), SignatureError> {
-    if SMALL_ORDER.contains(signature.r_bytes()) || key.is_weak() {
-        return Err(SignatureError::new());
+/// ed25519 signatures that are verified together. Each is good when `VerifyingKey::verify_strict` says so: its own equation
+/// holds, neither key nor R has small order, and s is reduced.
+#[derive(Default)]
+pub(crate) struct Strict {
+    /// What the equation of each says R is: sB - kA.
+    expected: Vec<EdwardsPoint>,
+    /// The bytes of each one's R, and whose it is.
+    claimed: Vec<([u8; 32], usize)>,
+}
+
+impl Strict {
+    /// Takes a signature, unless it is bad whatever its equation gives.
+    #[must_use]
+    pub(crate) fn add(
+        &mut self,
+        whose: usize,
+        key: &Ed25519Key,
+        message: &[u8],
+        signature: &[u8; 64],
+    ) -> bool {
+        let (r, s) = signature.split_at(32);
+        let [r, s]: [[u8; 32]; 2] = [r, s].map(|half| half.try_into().expect("invariant: half of 64 bytes"));
+        let Some(s) = Scalar::from_canonical_bytes(s).into_option() else { return false };
+        if SMALL_ORDER.contains(&r) || key.has_small_order {
+            return false;
+        }
+        let k = Scalar::from_bytes_mod_order_wide(&sha512(&[&r, &key.bytes, message]));
+        self.expected.push(EdwardsPoint::vartime_double_scalar_mul_basepoint(&k, &key.minus_a, &s));
+        self.claimed.push((r, whose));
+        true
     }
-    key.verify(message, signature)
+
+    /// The first whose equation does not hold. R is compared by its bytes, so one that is not canonical is none.
+    pub(crate) fn first_bad(&self) -> Option<usize> {
+        let expected = EdwardsPoint::compress_batch_alloc(&self.expected);
+        let mut pairs = expected.iter().zip(&self.claimed);
+        pairs.find(|(expected, (r, _))| expected.as_bytes() != r).map(|(_, (_, whose))| *whose)
+    }
 }
 
 /// Parsed keys by their bytes. A key displaces whichever had its slot, so nothing grows; who aims at a slot makes others
@@ -114,14 +158,17 @@ mod tests {
     use proptest::prelude::*;
     use ring::signature::{ED25519, UnparsedPublicKey};
 
-    use super::{Parsed, SLOTS, SMALL_ORDER, verify_strict};
+    use super::{Ed25519Key, Parsed, SLOTS, SMALL_ORDER, Strict};
     use crate::hash::sha512;
 
     /// Whether both ways say the same of a signature, and what. The equation itself is asked of ring too, whose arithmetic
     /// is not chosen by the processor: what is good must not depend on that.
     fn agreed(key: &VerifyingKey, message: &[u8], signature: &Signature) -> bool {
         let strict = key.verify_strict(message, signature).is_ok();
-        assert_eq!(verify_strict(key, message, signature).is_ok(), strict, "{key:?} {signature:?}");
+        let (ours, mut equations) = (Ed25519Key::parse(key.as_bytes()).unwrap(), Strict::default());
+        let is_good =
+            equations.add(0, &ours, message, &signature.to_bytes()) && equations.first_bad().is_none();
+        assert_eq!(is_good, strict, "{key:?} {signature:?}");
         let by_ring = UnparsedPublicKey::new(&ED25519, key.as_bytes()).verify(message, &signature.to_bytes());
         assert_eq!(key.verify(message, signature).is_ok(), by_ring.is_ok(), "{key:?} {signature:?}");
         strict
@@ -193,6 +240,27 @@ mod tests {
             if let Ok(key) = VerifyingKey::from_bytes(key.try_into().unwrap()) {
                 prop_assert!(!agreed(&key, &message, &Signature::from_slice(signature).unwrap()));
             }
+        }
+    }
+
+    /// Good ones, and some with a bit flipped, whose equations share an inversion.
+    #[test]
+    fn the_first_bad_signature_of_many_is_found() {
+        let signing: Vec<_> = (0..20u8).map(|number| SigningKey::from_bytes(&[number; 32])).collect();
+        let first_bad = |is_bad: &dyn Fn(usize) -> bool| {
+            let mut equations = Strict::default();
+            for (number, signing) in signing.iter().enumerate() {
+                let key = Ed25519Key::parse(signing.verifying_key().as_bytes()).unwrap();
+                let mut signature = signing.sign(b"message").to_bytes();
+                signature[number] ^= u8::from(is_bad(number));
+                assert!(equations.add(7 * number, &key, b"message", &signature));
+            }
+            equations.first_bad()
+        };
+        assert_eq!(first_bad(&|_| false), None);
+        for bad in 0..signing.len() {
+            assert_eq!(first_bad(&|number| number == bad), Some(7 * bad));
+            assert_eq!(first_bad(&|number| number >= bad), Some(7 * bad));
         }
     }
 
