@@ -48,18 +48,14 @@ impl Node {
                 put_leaf(key, leaf, record);
             }
             Self::Branch(branch) => {
-                let bitmap = |wanted: fn(&Child) -> bool| {
-                    let set = branch.iter().filter(|(_, child)| wanted(child));
-                    set.fold(0u16, |bits, (nibble, _)| bits | 1 << nibble).to_be_bytes()
-                };
                 record.push(2);
-                record.extend_from_slice(&bitmap(|_| true));
-                record.extend_from_slice(&bitmap(|child| child.as_leaf().is_some()));
+                record.extend_from_slice(&branch.present().to_be_bytes());
+                record.extend_from_slice(&branch.leaves().to_be_bytes());
                 for (_, child) in branch.iter() {
                     match child {
-                        Child::Leaf(leaf, _) => put_leaf(key, leaf, record),
+                        Child::Leaf(leaf, _) => put_leaf(key, &leaf, record),
                         Child::Branch(version, hash) => {
-                            put_age(key, *version, record);
+                            put_age(key, version, record);
                             record.extend_from_slice(&hash.0);
                         }
                     }
@@ -85,17 +81,16 @@ impl Node {
         match self {
             Self::Branch(_) if depth >= NIBBLES => Err("a branch below the last level"),
             Self::Branch(branch) => {
-                let is_off = |(nibble, child): (u8, &Child)| {
-                    let below = key.child(key.version(), nibble);
-                    child.as_leaf().is_some_and(|leaf| !below.leads_to(&leaf.key_hash))
+                let is_off = |(nibble, child)| match child {
+                    Child::Leaf(leaf, _) => !key.child(key.version(), nibble).leads_to(&leaf.key_hash),
+                    Child::Branch(..) => false,
                 };
                 if branch.iter().any(is_off) {
                     return Err("a leaf off its path");
                 }
-                let mut children = branch.iter();
-                match (children.next(), children.next()) {
-                    (None, _) => Err("a branch without children"),
-                    (Some((_, Child::Leaf(..))), None) => Err("a branch of a single leaf"),
+                match branch.only() {
+                    None if branch.present() == 0 => Err("a branch without children"),
+                    Some(Child::Leaf(..)) => Err("a branch of a single leaf"),
                     _ => Ok(()),
                 }
             }
@@ -143,13 +138,13 @@ impl Record<'_> {
         if leaves & !present != 0 {
             return None;
         }
-        let (branch, is_whole) = Branch::build(|children| {
-            for (nibble, place) in children.iter_mut().enumerate() {
+        let (branch, is_whole) = Branch::build(leaves.count_ones() as usize, |branch| {
+            for nibble in 0..16 {
                 let bit = 1 << nibble;
                 if leaves & bit != 0 {
-                    *place = Some(Child::leaf(self.leaf()?));
+                    branch.set(nibble, Some(Child::leaf(self.leaf()?)));
                 } else if present & bit != 0 {
-                    *place = Some(Child::Branch(self.version()?, Hash(self.array()?)));
+                    branch.set(nibble, Some(Child::Branch(self.version()?, Hash(self.array()?))));
                 }
             }
             Some(())

@@ -175,10 +175,10 @@ pub fn prove(source: &dyn NodeSource, version: u64, address: &Address) -> Result
     let end = loop {
         match branch.descend(hashing::nibble(&target, depth), &mut siblings) {
             None => break ProofEnd::Vacant,
-            Some(Child::Leaf(leaf, _)) => break end_at(leaf),
+            Some(Child::Leaf(leaf, _)) => break end_at(&leaf),
             Some(Child::Branch(version, hash)) => {
                 depth += 1;
-                branch = load_branch(source, &NodeKey::on_way(*version, &target, depth), hash)?;
+                branch = load_branch(source, &NodeKey::on_way(version, &target, depth), &hash)?;
             }
         }
     };

@@ -9,8 +9,8 @@ use super::branch::Branch;
 use super::key::NodeKey;
 use super::update::TreeUpdate;
 
-/// Levels of nodes from the root down that are kept: at most 4,369 nodes, some 10 MB, whatever addresses clients choose.
-const LEVELS: usize = 4;
+/// Levels of nodes from the root down that are kept: at most 69,905 nodes, whatever addresses clients choose.
+const LEVELS: usize = 5;
 const NODES: usize = (16usize.pow(LEVELS as u32) - 1) / 15;
 
 /// Whether a node stands so near to the root that it is kept.
@@ -55,8 +55,18 @@ impl Top {
 
 fn put(nodes: &mut [Place], key: &NodeKey, branch: &Arc<Branch>) {
     let Some(place) = place(key) else { return };
-    if nodes[place].as_ref().is_none_or(|(version, _)| *version < key.version()) {
+    let Some((version, kept)) = &mut nodes[place] else {
         nodes[place] = Some((key.version(), branch.clone()));
+        return;
+    };
+    if *version >= key.version() {
+        return;
+    }
+    *version = key.version();
+    match Arc::get_mut(kept) {
+        // Where it lies: to free memory all over the heap and to take other costs more than to copy.
+        Some(kept) => kept.clone_from(branch),
+        None => *kept = branch.clone(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use bytes::Bytes;
 use ledger_types::{Address, Hash};
 
-use super::branch::Leaf;
+use super::branch::{Child, Leaf};
 use super::error::StateError;
 use super::hashing;
 use super::key::NodeKey;
@@ -57,12 +57,13 @@ pub(crate) fn leaf(
         Node::Branch(root) => root,
     };
     for depth in 0..hashing::NIBBLES {
-        let Some(child) = branch.child(hashing::nibble(&target, depth)) else { return Ok(None) };
-        if let Some(leaf) = child.as_leaf() {
-            return Ok(own(leaf));
+        match branch.child(hashing::nibble(&target, depth)) {
+            None => return Ok(None),
+            Some(Child::Leaf(leaf, _)) => return Ok(own(&leaf)),
+            Some(Child::Branch(version, hash)) => {
+                branch = load_branch(source, &NodeKey::on_way(version, &target, depth + 1), &hash)?;
+            }
         }
-        let key = NodeKey::on_way(child.version(), &target, depth + 1);
-        branch = load_branch(source, &key, child.hash())?;
     }
     Ok(None)
 }

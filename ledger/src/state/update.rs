@@ -174,7 +174,7 @@ impl Update<'_> {
         let nibble = |change: &Change<'_>| hashing::nibble(&change.key_hash, depth);
         for group in changes.chunk_by(|a, b| nibble(a) == nibble(b)) {
             let nibble = nibble(&group[0]);
-            let old = branch.child(nibble).copied();
+            let old = branch.child(nibble);
             let new = self.place(depth + 1, old, group)?;
             if new != old {
                 // A branch that nobody else holds changes where it is.
@@ -221,11 +221,10 @@ impl Update<'_> {
             [leaf] => Node::Leaf(*leaf),
             _ => {
                 let nibble = |leaf: &Leaf| hashing::nibble(&leaf.key_hash, depth);
-                let (branch, ()) = Branch::build(|children| {
+                let (branch, ()) = Branch::build(leaves.len().min(16), |branch| {
                     for group in leaves.chunk_by(|a, b| nibble(a) == nibble(b)) {
                         let node = self.grow(depth + 1, group);
-                        let place = usize::from(nibble(&group[0]));
-                        children[place] = self.attach(depth + 1, &group[0].key_hash, &node);
+                        branch.set(nibble(&group[0]), self.attach(depth + 1, &group[0].key_hash, &node));
                     }
                 });
                 Node::Branch(branch)
@@ -260,13 +259,9 @@ impl Update<'_> {
 
 /// A changed branch, or the single leaf that is left of it, or nothing.
 fn settled(branch: Arc<Branch>) -> Node {
-    let mut left = branch.iter();
-    match (left.next(), left.next()) {
-        (None, _) => Node::Empty,
-        (Some((_, Child::Leaf(leaf, _))), None) => Node::Leaf(*leaf),
-        _ => {
-            drop(left);
-            Node::Branch(branch)
-        }
+    match branch.only() {
+        None if branch.present() == 0 => Node::Empty,
+        Some(Child::Leaf(leaf, _)) => Node::Leaf(leaf),
+        _ => Node::Branch(branch),
     }
 }

@@ -102,7 +102,7 @@ impl Walk<'_> {
         new: Option<&Branch>,
     ) -> Result<(), StateError> {
         for nibble in 0..16 {
-            let child = |branch: Option<&Branch>| branch.and_then(|branch| branch.child(nibble).copied());
+            let child = |branch: Option<&Branch>| branch.and_then(|branch| branch.child(nibble));
             let (old, new) = (child(old), child(new));
             if old != new {
                 self.children(&place.child(self.version, nibble), old, new)?;
@@ -199,8 +199,8 @@ pub(crate) fn whole(source: &dyn NodeSource, version: u64) -> Result<Whole, Stat
                 Child::Leaf(..) => found.leaves += 1,
                 Child::Branch(version, hash) => {
                     found.nodes += 1;
-                    let key = place.child(*version, nibble);
-                    open.push((key, load_branch(source, &key, hash)?));
+                    let key = place.child(version, nibble);
+                    open.push((key, load_branch(source, &key, &hash)?));
                 }
             }
         }

@@ -4,6 +4,7 @@ mod damage;
 mod oracle;
 mod presence;
 mod proof;
+mod top;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use ledger_types::{Address, Hash};
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::branch::Child;
 use super::hashing::{self, EMPTY_ROOT};
 use super::key::NodeKey;
 use super::node::Node;
@@ -126,8 +128,10 @@ fn reachable(nodes: &BTreeMap<Vec<u8>, Bytes>, version: u64) -> BTreeSet<Vec<u8>
     let mut open = vec![NodeKey::root(version)];
     while let Some(key) = open.pop() {
         if let Node::Branch(branch) = Node::decode(&key, &nodes[&*key.encode()]).unwrap() {
-            let branches = branch.iter().filter(|(_, child)| child.as_leaf().is_none());
-            open.extend(branches.map(|(nibble, child)| key.child(child.version(), nibble)));
+            open.extend(branch.iter().filter_map(|(nibble, child)| match child {
+                Child::Branch(version, _) => Some(key.child(version, nibble)),
+                Child::Leaf(..) => None,
+            }));
         }
         keys.insert(key.encode().to_vec());
     }
