@@ -3,7 +3,8 @@
 //! keys, that of its turn, with what came up in the slice since its last turn, and many records share a page. What is not
 //! written yet is in the blocks, and here.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::Hash as Hashed;
 use std::ops::RangeInclusive;
 
 use ledger_types::{BatchId, Block, Hash, TransactionId};
@@ -24,7 +25,7 @@ pub(crate) fn written_at(height: u64, id: &impl Id) -> u64 {
 }
 
 /// What a record of the index is found by.
-pub(crate) trait Id: Copy + Ord {
+pub(crate) trait Id: Copy + Ord + Hashed {
     /// What the index tells of it.
     type Place: Place;
 
@@ -127,12 +128,12 @@ pub(crate) struct Places {
     gone: Option<u64>,
 }
 
-/// One of the tables, by slice.
-struct Table<I: Id>([BTreeMap<I, I::Place>; SLICES as usize]);
+/// One of the tables, by slice. What is looked up is mostly not there, which a hash map tells without a walk.
+struct Table<I: Id>([HashMap<I, I::Place>; SLICES as usize]);
 
 impl<I: Id> Default for Table<I> {
     fn default() -> Self {
-        Self(std::array::from_fn(|_| BTreeMap::new()))
+        Self(std::array::from_fn(|_| HashMap::new()))
     }
 }
 
@@ -209,7 +210,7 @@ impl Places {
 }
 
 impl<I: Id> Table<I> {
-    fn of(&self, slice: u64) -> &BTreeMap<I, I::Place> {
+    fn of(&self, slice: u64) -> &HashMap<I, I::Place> {
         &self.0[slice as usize]
     }
 
@@ -229,8 +230,10 @@ impl<I: Id> Table<I> {
     ) -> Result<(), E> {
         for height in heights {
             let slice = self.of(height % SLICES).iter();
-            let mut due = slice.filter(|(id, place)| written_at(place.height(), *id) == height);
-            due.try_for_each(|(id, place)| put(&id.key(), place.stored().as_ref()))?;
+            let mut due: Vec<_> =
+                slice.filter(|(id, place)| written_at(place.height(), *id) == height).collect();
+            due.sort_unstable_by_key(|(id, _)| *id);
+            due.into_iter().try_for_each(|(id, place)| put(&id.key(), place.stored().as_ref()))?;
         }
         Ok(())
     }
