@@ -88,22 +88,29 @@ pub struct Claim<'a> {
     pub signature: Signature,
 }
 
+/// Signatures of ed25519 that are compared together. So much work a bad one may cost, and more would save little.
+const TOGETHER: usize = 32;
+
 /// Verifies signatures, each by its scheme's one rule; those of ed25519 cost less together than one by one.
 ///
 /// # Errors
 /// The number of the first that does not verify, from 0, and why.
 pub fn verify_all<'a>(claims: impl IntoIterator<Item = Claim<'a>>) -> Result<(), (usize, SignatureError)> {
+    let unequal = |equations: &Strict| match equations.first_bad() {
+        Some(number) => Err((number, SignatureError::Invalid(Curve::Ed25519))),
+        None => Ok(()),
+    };
     let mut equations = Strict::default();
-    let mut refused = None;
     for (number, claim) in claims.into_iter().enumerate() {
         if let Err(error) = claim.check(number, &mut equations) {
-            refused = Some((number, error));
-            break;
+            // Whatever is among the equations comes before it.
+            return unequal(&equations).and(Err((number, error)));
+        }
+        if equations.len() == TOGETHER {
+            unequal(&std::mem::take(&mut equations))?;
         }
     }
-    // Whatever is among the equations comes before what was refused.
-    let unequal = equations.first_bad().map(|number| (number, SignatureError::Invalid(Curve::Ed25519)));
-    unequal.or(refused).map_or(Ok(()), Err)
+    unequal(&equations)
 }
 
 impl Claim<'_> {
@@ -220,7 +227,7 @@ impl std::fmt::Debug for PrivateKey {
 
 #[cfg(test)]
 mod tests {
-    use super::{Claim, Curve, PrivateKey, PublicKey, Signature, SignatureError, verify_all};
+    use super::{Claim, Curve, PrivateKey, PublicKey, Signature, SignatureError, TOGETHER, verify_all};
 
     #[test]
     fn both_schemes_sign_and_verify_and_refuse_a_changed_bit() {
@@ -235,6 +242,27 @@ mod tests {
                 bytes[byte] ^= 1;
                 assert!(public.verify(b"message", &Signature(bytes)).is_err(), "{curve} byte {byte}");
             }
+        }
+    }
+
+    #[test]
+    fn a_bad_signature_is_named_before_a_later_key_that_is_no_point() {
+        let key = PrivateKey::from_bytes(Curve::Ed25519, [7; 32]).unwrap();
+        let (public, no_point) = (key.public_key(), PublicKey::Ed25519([2; 32]));
+        let signature = key.sign(b"message");
+        let claim = |key, message| Claim { key, message, signature };
+        let (good, bad, other) =
+            (claim(&public, b"message"), claim(&public, b"messagf"), claim(&no_point, b"message"));
+        let [invalid, no_key] =
+            [SignatureError::Invalid, SignatureError::KeyInvalid].map(|error| error(Curve::Ed25519));
+        assert_eq!(verify_all([good, bad, other]), Err((1, invalid)));
+        assert_eq!(verify_all([good, other, bad]), Err((1, no_key)));
+        // Wherever it stands among many.
+        for at in 0..3 * TOGETHER {
+            let mut claims = [good; 3 * TOGETHER];
+            assert_eq!(verify_all(claims), Ok(()));
+            claims[at] = bad;
+            assert_eq!(verify_all(claims), Err((at, invalid)));
         }
     }
 

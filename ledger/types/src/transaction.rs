@@ -12,7 +12,8 @@ use crate::limits;
 use crate::proto::client as proto;
 use crate::signature::{Claim, PublicKey, Signature, SignatureError, verify_all};
 
-/// A transaction whose structure is sound. Its signature is checked by [`Transaction::verify_signature`].
+/// A transaction whose structure is sound. Its signature is checked with its batch's, or by
+/// [`Transaction::verify_signature`].
 #[derive(Clone, Debug)]
 pub struct Transaction {
     /// The id: the header's signature.

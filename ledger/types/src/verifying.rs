@@ -112,8 +112,17 @@ impl Strict {
         true
     }
 
+    /// How many equations there are.
+    pub(crate) fn len(&self) -> usize {
+        self.expected.len()
+    }
+
     /// The first whose equation does not hold. R is compared by its bytes, so one that is not canonical is none.
     pub(crate) fn first_bad(&self) -> Option<usize> {
+        if self.expected.is_empty() {
+            // It would invert one nevertheless.
+            return None;
+        }
         let expected = EdwardsPoint::compress_batch_alloc(&self.expected);
         let mut pairs = expected.iter().zip(&self.claimed);
         pairs.find(|(expected, (r, _))| expected.as_bytes() != r).map(|(_, (_, whose))| *whose)
