@@ -28,7 +28,48 @@ pub(super) struct Ahead {
     pub(super) least_transactions: usize,
     /// Parts batches into groups whose members cannot see those of others.
     pub(super) plan: fn(&[&Batch]) -> Vec<Group>,
+    /// When not to plan.
+    pub(super) pause: Arc<Pause>,
 }
+
+/// Blocks that are passed over after plans of a single group: one after the first, twice as many after each further one.
+/// Where every batch meets another, as with an account that all of them use, the next block will mostly be so, too.
+pub(super) struct Pause {
+    /// At most so many.
+    most: u32,
+    blocks: Mutex<Blocks>,
+}
+
+struct Blocks {
+    /// Still to be passed over.
+    left: u32,
+    /// After the next plan of a single group.
+    next: u32,
+}
+
+impl Pause {
+    pub(super) fn of_at_most(most: u32) -> Arc<Self> {
+        Arc::new(Self { most, blocks: Mutex::new(Blocks { left: 0, next: most.min(1) }) })
+    }
+
+    /// Whether the block that comes now is planned.
+    fn is_over(&self) -> bool {
+        let left = &mut self.blocks.lock().left;
+        left.checked_sub(1).map(|less| *left = less).is_none()
+    }
+
+    /// Takes how many groups a plan had.
+    fn take(&self, groups: usize) {
+        let mut blocks = self.blocks.lock();
+        *blocks = match groups < 2 {
+            true => Blocks { left: blocks.next, next: self.most.min(2 * blocks.next) },
+            false => Blocks { left: 0, next: self.most.min(1) },
+        };
+    }
+}
+
+/// Blocks of a second or two.
+pub(super) const LONGEST_PAUSE: u32 = 16;
 
 /// Transactions that take about a millisecond; waking a thread takes some ten microseconds.
 pub(super) const LEAST_TRANSACTIONS: usize = 50;
@@ -62,10 +103,11 @@ impl Ahead {
     ) -> Result<VecDeque<Outcome>, StoreError> {
         let transactions = batches.iter().map(|batch| batch.transactions.len()).sum::<usize>();
         let Some(helpers) = &self.helpers else { return Ok(VecDeque::new()) };
-        if batches.len() < 2 || transactions < self.least_transactions {
+        if batches.len() < 2 || transactions < self.least_transactions || !self.pause.is_over() {
             return Ok(VecDeque::new());
         }
         let mut groups = (self.plan)(batches);
+        self.pause.take(groups.len());
         if groups.len() < 2 {
             return Ok(VecDeque::new());
         }
@@ -146,5 +188,32 @@ impl Ground<'_> {
             }
         }
         Ok(outcomes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pause;
+
+    /// Whether each of the next blocks is planned.
+    fn planned(pause: &Pause, groups: usize, blocks: usize) -> String {
+        let plan = |_| {
+            let is_planned = pause.is_over();
+            if is_planned {
+                pause.take(groups);
+            }
+            if is_planned { 'p' } else { '.' }
+        };
+        (0..blocks).map(plan).collect()
+    }
+
+    #[test]
+    fn plans_of_one_group_are_tried_less_and_less_until_one_has_two() {
+        let pause = Pause::of_at_most(4);
+        assert_eq!(planned(&pause, 2, 3), "ppp");
+        assert_eq!(planned(&pause, 1, 19), "p.p..p....p....p...");
+        assert_eq!(planned(&pause, 2, 4), ".ppp");
+        assert_eq!(planned(&pause, 1, 5), "p.p..");
+        assert_eq!(planned(&Pause::of_at_most(0), 1, 3), "ppp");
     }
 }

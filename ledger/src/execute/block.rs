@@ -12,7 +12,7 @@ use ledger_types::{
 use thiserror::Error;
 
 use super::Executed;
-use super::ahead::{self, Ahead, LEAST_TRANSACTIONS};
+use super::ahead::{self, Ahead, LEAST_TRANSACTIONS, LONGEST_PAUSE, Pause};
 use super::plan;
 use super::run::Run;
 use super::view::{ParentView, Past};
@@ -112,8 +112,13 @@ impl Executor {
     }
 
     fn with_threads(registry: Arc<dyn FamilyRegistry>, threads: usize) -> Self {
-        let (helpers, plan) = (ahead::helpers(threads), plan::groups);
-        Self { registry, ahead: Ahead { helpers, least_transactions: LEAST_TRANSACTIONS, plan } }
+        let ahead = Ahead {
+            helpers: ahead::helpers(threads),
+            least_transactions: LEAST_TRANSACTIONS,
+            plan: plan::groups,
+            pause: Pause::of_at_most(LONGEST_PAUSE),
+        };
+        Self { registry, ahead }
     }
 
     /// Builds a block from candidates, in order, until the block is full or has so many transactions. Candidates that

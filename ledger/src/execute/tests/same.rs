@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::load::{self, Families, Load};
 use super::plan::by_definition;
 use crate::Ledger;
-use crate::execute::ahead::{Ahead, helpers};
+use crate::execute::ahead::{Ahead, Pause, helpers};
 use crate::execute::plan::{Declared, Group};
 use crate::execute::{
     Built, Candidate, CheckError, Executed, Executor, ParentView, ProposedEntry, Slot, list_of,
@@ -31,7 +31,8 @@ fn planned(batches: &[&Batch]) -> Vec<Group> {
 }
 
 fn executor(threads: usize, plan: Plan) -> Executor {
-    let ahead = Ahead { helpers: helpers(threads), least_transactions: 0, plan };
+    let (helpers, pause) = (helpers(threads), Pause::of_at_most(0));
+    let ahead = Ahead { helpers, least_transactions: 0, plan, pause };
     Executor { registry: Arc::new(Families), ahead }
 }
 
