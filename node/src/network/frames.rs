@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use consensus::message::MESSAGE_BYTES;
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -19,8 +19,10 @@ use super::peer::Traffic;
 pub(super) const SILENCE: Duration = Duration::from_secs(5);
 /// How often a sign of life is given when there is nothing to say.
 const LIFE: Duration = Duration::from_secs(1);
-/// Bytes read at a time: what a frame claims to be costs nothing until it comes.
+/// Bytes of memory taken at a time: what a frame claims to be costs nothing until it comes.
 const CHUNK: usize = 64 << 10;
+/// Bytes read at a time: as many as come in one piece. The stream clears the room it is given, so more would cost time.
+const PIECE: usize = 16 << 10;
 const LENGTH: usize = 4;
 
 /// Why a stream ended.
@@ -93,6 +95,7 @@ impl Meter {
 pub(super) struct FrameReader<'a, S> {
     stream: S,
     meter: &'a Meter,
+    /// What has come of a length or a frame.
     buffer: BytesMut,
 }
 
@@ -101,23 +104,17 @@ impl<'a, S: AsyncRead + Unpin> FrameReader<'a, S> {
         Self { stream, meter, buffer: BytesMut::new() }
     }
 
-    /// The next frame that is not empty. `heard` is called for whatever comes.
+    /// The next frame that is not empty, in memory of its own. `heard` is called for whatever comes.
     pub(super) async fn next(&mut self, mut heard: impl FnMut()) -> Result<Bytes, StreamError> {
         loop {
-            self.fill(LENGTH).await?;
-            let length = usize::try_from(self.buffer.get_u32()).unwrap_or(usize::MAX);
+            let length = usize::try_from(self.read(LENGTH).await?.get_u32()).unwrap_or(usize::MAX);
             if length > MESSAGE_BYTES {
                 return Err(StreamError::TooLarge(length));
             }
-            self.fill(length).await?;
+            let frame = self.read(length).await?;
             heard();
             self.meter.count(length).await;
             if length > 0 {
-                let frame = self.buffer.split_to(length).freeze();
-                if self.buffer.is_empty() {
-                    // What is left of a large buffer would stay as long as the link.
-                    self.buffer = BytesMut::new();
-                }
                 return Ok(frame);
             }
         }
@@ -129,15 +126,17 @@ impl<'a, S: AsyncRead + Unpin> FrameReader<'a, S> {
         self.buffer.capacity()
     }
 
-    async fn fill(&mut self, length: usize) -> Result<(), StreamError> {
+    async fn read(&mut self, length: usize) -> Result<Bytes, StreamError> {
         while self.buffer.len() < length {
-            self.buffer.reserve(CHUNK);
-            let read = self.stream.read_buf(&mut self.buffer);
+            let missing = length - self.buffer.len();
+            self.buffer.reserve(missing.min(CHUNK));
+            let mut room = (&mut self.buffer).limit(missing.min(PIECE));
+            let read = self.stream.read_buf(&mut room);
             if timeout(SILENCE, read).await.map_err(|_| StreamError::Silent)?? == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
         }
-        Ok(())
+        Ok(std::mem::take(&mut self.buffer).freeze())
     }
 }
 
