@@ -131,16 +131,16 @@ impl Batch {
         let header =
             proto::BatchHeader::decode(header_bytes.clone()).map_err(|_| BatchError::HeaderNotDecodable)?;
         let signer = header.signer_public_key.parse().map_err(BatchError::SignerKey)?;
-        let transactions = transactions
-            .enumerate()
-            .map(|(index, transaction)| {
-                let transaction = transaction.map_err(|error| BatchError::Transaction { index, error })?;
-                if transaction.header.batcher_public_key != header.signer_public_key {
-                    return Err(BatchError::Batcher { index });
-                }
-                Ok(transaction)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        // Collecting results would take memory anew with every doubling.
+        let mut sound = Vec::with_capacity(transactions.len());
+        for (index, transaction) in transactions.enumerate() {
+            let transaction = transaction.map_err(|error| BatchError::Transaction { index, error })?;
+            if transaction.header.batcher_public_key != header.signer_public_key {
+                return Err(BatchError::Batcher { index });
+            }
+            sound.push(transaction);
+        }
+        let transactions = sound;
         if header.transaction_ids.iter().collect::<BTreeSet<_>>().len() != header.transaction_ids.len() {
             return Err(BatchError::DuplicateTransaction);
         }
@@ -189,7 +189,7 @@ impl Batch {
 
     /// The stored form (ledger/FORMAT.md, "batch"): id, header, count, and for each transaction id, header, payload.
     pub fn encode(&self, writer: &mut Writer) {
-        writer.raw(&self.id.0).bytes(&self.header_bytes);
+        writer.reserve(self.encoded_len()).raw(&self.id.0).bytes(&self.header_bytes);
         let count = u32::try_from(self.transactions.len()).expect("invariant: at most 1,000 transactions");
         writer.u32(count);
         for transaction in &self.transactions {

@@ -46,6 +46,12 @@ impl Writer {
         Self(Vec::with_capacity(bytes))
     }
 
+    /// Makes room for so many more bytes.
+    pub fn reserve(&mut self, bytes: usize) -> &mut Self {
+        self.0.reserve(bytes);
+        self
+    }
+
     /// Appends a byte.
     pub fn u8(&mut self, value: u8) -> &mut Self {
         self.raw(&[value])
