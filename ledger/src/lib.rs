@@ -8,6 +8,7 @@
 pub mod backup;
 mod chain;
 pub mod execute;
+mod filter;
 mod pool;
 pub mod reader;
 mod recent;

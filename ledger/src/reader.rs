@@ -15,7 +15,7 @@ use ledger_types::{
 };
 use parking_lot::RwLock;
 
-use crate::recent::{Place, Recent};
+use crate::recent::{Known, Place, Recent};
 use crate::roots;
 use crate::state::Top;
 use crate::store::{File, FileLock, StoreError, View, schema};
@@ -248,8 +248,8 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read.
     pub fn batch_place(&self, id: &BatchId) -> Result<Option<BatchPlace>, ReadError> {
-        let recent = self.0.recent.read().batch(id);
-        self.committed_place(recent, &schema::batch_place(id), id)
+        let known = self.0.recent.read().batch(id);
+        self.committed_place(known, &schema::batch_place(id), id)
     }
 
     /// Where a committed transaction stands.
@@ -257,20 +257,21 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read.
     pub fn transaction_place(&self, id: &TransactionId) -> Result<Option<TransactionPlace>, ReadError> {
-        let recent = self.0.recent.read().transaction(id);
-        self.committed_place(recent, &schema::transaction_place(id), id)
+        let known = self.0.recent.read().transaction(id);
+        self.committed_place(known, &schema::transaction_place(id), id)
     }
 
-    /// A place that was looked for among the recent ones, and is looked for in the file when it is none of them.
+    /// A place that was looked for among the recent ones, and is looked for in the file when it may be there.
     fn committed_place<P: Place>(
         &self,
-        recent: Option<P>,
+        known: Known<P>,
         key: &[u8],
         id: &impl ToString,
     ) -> Result<Option<P>, ReadError> {
-        let place = match recent {
-            Some(place) => Some(place),
-            None => stored_place(&self.0.block.read()?, key, id)?,
+        let place = match known {
+            Known::At(place) => Some(place),
+            Known::Nowhere => None,
+            Known::Unknown => stored_place(&self.0.block.read()?, key, id)?,
         };
         Ok(place.filter(|place| self.is_committed(place.height())))
     }

@@ -2,14 +2,18 @@
 //! block, would change a page of the block file that nothing else of this block is on. So a block writes one slice of all
 //! keys, that of its turn, with what came up in the slice since its last turn, and many records share a page. What is not
 //! written yet is in the blocks, and here.
+//!
+//! And which ids the whole chain has, as a filter: most that are looked for are new, and are not looked for in the file.
 
 use std::collections::HashMap;
 use std::hash::Hash as Hashed;
 use std::ops::RangeInclusive;
 
+use data_encoding::HEXLOWER;
 use ledger_types::{BatchId, Block, Hash, TransactionId};
 use parking_lot::{RwLock, RwLockReadGuard};
 
+use crate::filter::Filter;
 use crate::reader::{BatchPlace, Head, TransactionPlace, read_block};
 use crate::store::schema::{self, Key};
 use crate::store::{File, StoreError};
@@ -17,6 +21,9 @@ use crate::store::{File, StoreError};
 /// Slices of the keys, by their first byte; so many blocks after its own a record is written at the latest. Part of the
 /// format: the files of all nodes are equal.
 pub(crate) const SLICES: u64 = 64;
+
+/// Ids that are added while nobody reads.
+const IDS_AT_ONCE: usize = 1_000;
 
 /// The height of the block with which a record that came up with a block of this height is written.
 pub(crate) fn written_at(height: u64, id: &impl Id) -> u64 {
@@ -28,7 +35,11 @@ pub(crate) fn written_at(height: u64, id: &impl Id) -> u64 {
 pub(crate) trait Id: Copy + Ord + Hashed {
     /// What the index tells of it.
     type Place: Place;
+    /// The tag of its table.
+    const TAG: u8;
 
+    /// The id that a key is of.
+    fn of_key(key: &[u8]) -> Option<Self>;
     /// The key of the record.
     fn key(&self) -> Key;
     /// What the key has behind its tag.
@@ -80,6 +91,11 @@ impl Place for TransactionPlace {
 
 impl Id for BatchId {
     type Place = BatchPlace;
+    const TAG: u8 = schema::BATCH_PLACE;
+
+    fn of_key(key: &[u8]) -> Option<Self> {
+        key.strip_prefix(&[Self::TAG])?.try_into().ok().map(Self)
+    }
 
     fn key(&self) -> Key {
         schema::batch_place(self)
@@ -92,6 +108,11 @@ impl Id for BatchId {
 
 impl Id for TransactionId {
     type Place = TransactionPlace;
+    const TAG: u8 = schema::TRANSACTION_PLACE;
+
+    fn of_key(key: &[u8]) -> Option<Self> {
+        key.strip_prefix(&[Self::TAG])?.try_into().ok().map(Self)
+    }
 
     fn key(&self) -> Key {
         schema::transaction_place(self)
@@ -104,6 +125,11 @@ impl Id for TransactionId {
 
 impl Id for Hash {
     type Place = TransactionPlace;
+    const TAG: u8 = schema::CONTENT_PLACE;
+
+    fn of_key(key: &[u8]) -> Option<Self> {
+        key.strip_prefix(&[Self::TAG])?.try_into().ok().map(Self)
+    }
 
     fn key(&self) -> Key {
         schema::content_place(self)
@@ -126,6 +152,21 @@ pub(crate) struct Places {
     contents: Table<Hash>,
     /// What was written with a block up to this height may be gone from here.
     gone: Option<u64>,
+    /// All ids that ever came up here.
+    ids: Filter,
+    /// Whether those are all of the chain.
+    has_all_ids: bool,
+}
+
+/// What is known of an id without a look into the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known<P> {
+    /// Where it stands.
+    At(P),
+    /// It came up with no block.
+    Nowhere,
+    /// It may be in the file.
+    Unknown,
 }
 
 /// One of the tables, by slice. What is looked up is mostly not there, which a hash map tells without a walk.
@@ -141,21 +182,66 @@ impl Recent {
     /// Reads the newest blocks of a file that has some.
     pub(crate) fn load(&self, blocks: &File) -> Result<(), StoreError> {
         let Some(head) = Head::of(blocks)? else { return Ok(()) };
-        for height in head.height.saturating_sub(SLICES - 1)..=head.height {
+        let lowest = head.height.saturating_sub(SLICES - 1);
+        for height in lowest..=head.height {
             self.add(&read_block(blocks, height)?);
         }
+        self.0.write().has_all_ids = lowest == 0;
         Ok(())
     }
 
-    /// Adds what came up with a block, before its records are written.
+    /// Reads which ids a file has that [`Recent::load`] was called with. Blocks may be committed meanwhile: what comes up
+    /// with them is added before it is written. `go_on` is asked now and then.
+    ///
+    /// # Errors
+    /// When the file cannot be read or has a key that is none.
+    pub(crate) fn load_ids(&self, blocks: &File, go_on: &dyn Fn() -> bool) -> Result<(), StoreError> {
+        if self.read().has_all_ids {
+            return Ok(());
+        }
+        let are_all = self.load_ids_of::<BatchId>(blocks, go_on)?
+            && self.load_ids_of::<TransactionId>(blocks, go_on)?
+            && self.load_ids_of::<Hash>(blocks, go_on)?;
+        self.0.write().has_all_ids |= are_all;
+        Ok(())
+    }
+
+    /// Whether it went on to the end.
+    fn load_ids_of<I: Id>(&self, blocks: &File, go_on: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+        let mut ids = Vec::new();
+        for first in 0..=u8::MAX {
+            if !go_on() {
+                return Ok(false);
+            }
+            // A view of its own for each part of the keys, since a view holds old pages alive.
+            blocks.read()?.for_each_stored(&[I::TAG, first], |key, _| {
+                let damaged =
+                    || StoreError::damaged(blocks.name(), HEXLOWER.encode(key), "its key is not an id");
+                ids.push(I::of_key(key).ok_or_else(damaged)?);
+                Ok::<_, StoreError>(())
+            })?;
+            for ids in ids.chunks(IDS_AT_ONCE) {
+                let mut places = self.0.write();
+                ids.iter().for_each(|id| places.add_id(id));
+            }
+            ids.clear();
+        }
+        Ok(true)
+    }
+
+    /// Adds what came up with a block, before its records are written and before it is the head.
     pub(crate) fn add(&self, block: &Block) {
         let mut places = self.0.write();
         for (place, batch) in BatchPlace::all(block) {
+            places.add_id(&batch.id);
             places.batches.add(batch.id, place);
         }
         for (place, transaction) in TransactionPlace::all(block) {
+            let content = transaction.content_hash();
+            places.add_id(&transaction.id);
             places.transactions.add(transaction.id, place);
-            places.contents.add(transaction.content_hash(), place);
+            places.add_id(&content);
+            places.contents.add(content, place);
         }
     }
 
@@ -191,16 +277,28 @@ impl Recent {
 }
 
 impl Places {
-    pub(crate) fn batch(&self, id: &BatchId) -> Option<BatchPlace> {
-        self.batches.get(id)
+    pub(crate) fn batch(&self, id: &BatchId) -> Known<BatchPlace> {
+        self.known(&self.batches, id)
     }
 
-    pub(crate) fn transaction(&self, id: &TransactionId) -> Option<TransactionPlace> {
-        self.transactions.get(id)
+    pub(crate) fn transaction(&self, id: &TransactionId) -> Known<TransactionPlace> {
+        self.known(&self.transactions, id)
     }
 
-    pub(crate) fn content(&self, hash: &Hash) -> Option<TransactionPlace> {
-        self.contents.get(hash)
+    pub(crate) fn content(&self, hash: &Hash) -> Known<TransactionPlace> {
+        self.known(&self.contents, hash)
+    }
+
+    fn known<I: Id>(&self, table: &Table<I>, id: &I) -> Known<I::Place> {
+        if self.has_all_ids && !self.ids.may_have(id) {
+            return Known::Nowhere;
+        }
+        table.get(id).map_or(Known::Unknown, Known::At)
+    }
+
+    fn add_id(&mut self, id: &impl Id) {
+        let hash = self.ids.hash(id);
+        self.ids.add(hash);
     }
 
     /// Whether everything that is not here is in a view of the block file that has the block of this height.

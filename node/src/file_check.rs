@@ -1,4 +1,4 @@
-//! The check of large files while the node runs.
+//! What reads large files from end to end while the node runs: it learns the chain's ids, and looks for damage.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,14 +9,14 @@ use ledger::Ledger;
 
 use crate::engine::EngineHandle;
 
-/// Looks for damage in a thread of low priority; what it finds stops the node, since it might be served as truth.
+/// Reads in a thread of low priority; damage that it finds stops the node, since it might be served as truth.
 pub(crate) struct FileCheck {
     stopped: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
 impl FileCheck {
-    /// Starts the check of files above this size.
+    /// Starts it; the check is of files above this size.
     pub(crate) fn start(ledger: Arc<Ledger>, check_bytes: u64, engine: EngineHandle) -> Result<Self> {
         let stopped = Arc::new(AtomicBool::new(false));
         let seen = stopped.clone();
@@ -24,7 +24,8 @@ impl FileCheck {
             // On Linux a thread of its own; without it the check only takes more from the others.
             let _ = rustix::process::nice(19);
             let go_on = || !seen.load(Ordering::Relaxed);
-            match ledger.check_large_files(check_bytes, &go_on) {
+            let done = ledger.load_ids(&go_on).and_then(|()| ledger.check_large_files(check_bytes, &go_on));
+            match done {
                 Err(error) if go_on() => engine.fail(error.to_string()),
                 _ => {}
             }

@@ -10,7 +10,7 @@ use ledger_types::{Address, BatchId, BlockHeader, Hash, TransactionId};
 
 use super::Executed;
 use crate::reader::{Reader, stored_place};
-use crate::recent::{Id, Place as _, Places};
+use crate::recent::{Id, Known, Place as _, Places};
 use crate::state::{Branch, NodeKey, NodeSource, StateError, tree};
 use crate::state_file::StateView;
 use crate::store::{StoreError, View};
@@ -165,16 +165,18 @@ impl<'a> Past<'a> {
     fn is_committed<I: Id + ToString>(
         &self,
         id: &I,
-        recent: impl Fn(&Places, &I) -> Option<I::Place>,
+        look_up: impl Fn(&Places, &I) -> Known<I::Place>,
     ) -> Result<bool, StoreError> {
         let Some(base) = self.parent.base_height else { return Ok(false) };
-        let (recent, is_complete) = {
+        let (known, is_complete) = {
             let places = self.parent.reader.committed().recent.read();
-            (recent(&places, id), places.completes(self.head))
+            (look_up(&places, id), places.completes(self.head))
         };
-        let place = match recent {
-            Some(place) => Some(place),
-            None => stored_place(&self.block, &id.key(), id)?,
+        let place = match known {
+            Known::At(place) => Some(place),
+            // What is in a block up to the base was known before the base was the head.
+            Known::Nowhere => return Ok(false),
+            Known::Unknown => stored_place(&self.block, &id.key(), id)?,
         };
         if place.is_none() && !is_complete {
             // It may have been written meanwhile, behind this view. As with states so old, `Ledger::on_parent` begins again.

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -6,7 +7,7 @@ use std::sync::Arc;
 use ledger_types::{Batch, Block, Hash, Transaction, Verified};
 use tempfile::TempDir;
 
-use super::{Id, Place as _, Places, SLICES, written_at};
+use super::{Id, Known, Place as _, Places, SLICES, written_at};
 use crate::backup::{VerifyOptions, verify};
 use crate::execute::ParentView;
 use crate::reader::{BatchPlace, TransactionPlace};
@@ -163,6 +164,56 @@ fn however_a_chain_came_its_index_is_the_same_and_tells_everything() {
             assert_eq!(reader.transaction_place(&transaction.id).unwrap(), Some(place));
         }
     }
+}
+
+#[test]
+fn what_no_block_has_is_known_without_the_file_and_all_else_is_found() {
+    let chain = Chain::new();
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    let commit = |ledger: &Ledger| {
+        let next = &chain.blocks[ledger.head().height as usize + 1];
+        ledger.commit(&[ledger.replay(next).unwrap()]).unwrap();
+    };
+    let knows_all = |ledger: &Ledger| {
+        let reader = ledger.reader();
+        let places = reader.committed().recent.read();
+        let known = [
+            places.batch(&ledger_types::BatchId([9; 64])) == Known::Nowhere,
+            places.transaction(&ledger_types::TransactionId([9; 64])) == Known::Nowhere,
+            places.content(&Hash([9; 32])) == Known::Nowhere,
+        ];
+        assert!(known == [known[0]; 3], "{known:?}");
+        known[0]
+    };
+    (0..100).for_each(|_| commit(&ledger));
+    assert!(knows_all(&ledger), "from block 0 on");
+    chain.check_found(&ledger);
+    drop(ledger);
+
+    let ledger = open(folder.path());
+    assert!(!knows_all(&ledger), "some are in the file alone");
+    chain.check_found(&ledger);
+    let asked = Cell::new(0);
+    ledger
+        .load_ids(&|| {
+            asked.set(asked.get() + 1);
+            asked.get() < 400
+        })
+        .unwrap();
+    assert!(!knows_all(&ledger), "it was not to go on");
+    chain.check_found(&ledger);
+    // Records are written, and no longer in memory, behind and before the place where it reads.
+    let commit_one = || {
+        if ledger.head().height < HEIGHT {
+            commit(&ledger);
+        }
+        true
+    };
+    ledger.load_ids(&commit_one).unwrap();
+    assert_eq!(ledger.head().height, HEIGHT);
+    assert!(knows_all(&ledger));
+    chain.check_found(&ledger);
 }
 
 #[test]

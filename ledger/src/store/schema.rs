@@ -18,9 +18,9 @@ pub(crate) const HEAD: &[u8] = &[0x01];
 
 const BLOCK_BY_HEIGHT: u8 = 0x02;
 const HEIGHT_BY_BLOCK: u8 = 0x03;
-const BATCH_PLACE: u8 = 0x04;
-const TRANSACTION_PLACE: u8 = 0x05;
-const CONTENT_PLACE: u8 = 0x06;
+pub(crate) const BATCH_PLACE: u8 = 0x04;
+pub(crate) const TRANSACTION_PLACE: u8 = 0x05;
+pub(crate) const CONTENT_PLACE: u8 = 0x06;
 pub(crate) const ROLLBACK: u8 = 0x07;
 
 const REJECTION: u8 = 0x02;
