@@ -14,7 +14,7 @@ use ledger_types::Address;
 use crate::execute::Past;
 use crate::state::presence::{self, Found, PresenceCursor};
 use crate::state::{
-    Branch, LayeredSource, Leaf, NodeKey, NodeSource, StateError, Top, TreeUpdate, tree, value_hash,
+    Branch, Known, LayeredSource, Leaf, NodeKey, NodeSource, StateError, Top, TreeUpdate, tree, value_hash,
 };
 use crate::store::{StoreError, View, Writer, schema};
 
@@ -79,8 +79,8 @@ impl NodeSource for StateView<'_> {
         self.view.get(&schema::state_node(key)).map_err(unreadable)
     }
 
-    fn known(&self, key: &NodeKey) -> Option<Arc<Branch>> {
-        self.top?.get(key)
+    fn known(&self, key: &NodeKey) -> Option<Known<'_>> {
+        self.top?.get(key).map(Known::Shared)
     }
 
     fn learn(&self, key: &NodeKey, branch: &Arc<Branch>) {

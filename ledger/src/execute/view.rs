@@ -10,8 +10,8 @@ use ledger_types::{Address, BatchId, BlockHeader, Hash, TransactionId};
 
 use super::Executed;
 use crate::reader::{Reader, stored_place};
-use crate::recent::{Id, Known, Place as _, Places};
-use crate::state::{Branch, NodeKey, NodeSource, StateError, tree};
+use crate::recent::{self, Id, Place as _, Places};
+use crate::state::{Branch, Known, NodeKey, NodeSource, StateError, tree};
 use crate::state_file::StateView;
 use crate::store::{StoreError, View};
 
@@ -74,8 +74,8 @@ impl NodeSource for StateOnce<'_> {
         self.stored.record(key)
     }
 
-    fn known(&self, key: &NodeKey) -> Option<Arc<Branch>> {
-        self.stored.known(key).or_else(|| self.branches.borrow().get(key).cloned())
+    fn known(&self, key: &NodeKey) -> Option<Known<'_>> {
+        self.stored.known(key).or_else(|| self.branches.borrow().get(key).cloned().map(Known::Shared))
     }
 
     fn learn(&self, key: &NodeKey, branch: &Arc<Branch>) {
@@ -165,7 +165,7 @@ impl<'a> Past<'a> {
     fn is_committed<I: Id + ToString>(
         &self,
         id: &I,
-        look_up: impl Fn(&Places, &I) -> Known<I::Place>,
+        look_up: impl Fn(&Places, &I) -> recent::Known<I::Place>,
     ) -> Result<bool, StoreError> {
         let Some(base) = self.parent.base_height else { return Ok(false) };
         let (known, is_complete) = {
@@ -173,10 +173,10 @@ impl<'a> Past<'a> {
             (look_up(&places, id), places.completes(self.head))
         };
         let place = match known {
-            Known::At(place) => Some(place),
+            recent::Known::At(place) => Some(place),
             // What is in a block up to the base was known before the base was the head.
-            Known::Nowhere => return Ok(false),
-            Known::Unknown => stored_place(&self.block, &id.key(), id)?,
+            recent::Known::Nowhere => return Ok(false),
+            recent::Known::Unknown => stored_place(&self.block, &id.key(), id)?,
         };
         if place.is_none() && !is_complete {
             // It may have been written meanwhile, behind this view. As with states so old, `Ledger::on_parent` begins again.

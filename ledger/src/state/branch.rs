@@ -15,6 +15,12 @@ pub(crate) struct Leaf {
     pub(crate) value_hash: Hash,
 }
 
+impl Leaf {
+    pub(super) fn hash(&self) -> Hash {
+        hashing::leaf(&self.key_hash, &self.value_hash)
+    }
+}
+
 /// What a branch says of one place below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Child {
@@ -27,7 +33,7 @@ pub(super) enum Child {
 impl Child {
     /// A leaf and its hash.
     pub(super) fn leaf(leaf: Leaf) -> Self {
-        Self::Leaf(leaf, hashing::leaf(&leaf.key_hash, &leaf.value_hash))
+        Self::Leaf(leaf, leaf.hash())
     }
 }
 
@@ -66,16 +72,21 @@ impl Clone for Branch {
 }
 
 impl Branch {
-    /// The branch whose children are set, and what setting them gave. It has room for so many leaves. It is made where it
-    /// stays: it has more than a kilobyte, which would be copied with every step.
-    pub(super) fn build<T>(leaves: usize, set: impl FnOnce(&mut Self) -> T) -> (Arc<Self>, T) {
-        let mut branch = Arc::new(Self {
+    /// A branch without children, with room for so many leaves.
+    pub(super) fn empty(leaves: usize) -> Self {
+        Self {
             hashes: [EMPTY_ROOT; 32],
             versions: [0; 16],
             present: 0,
             leaves: 0,
             preimages: Vec::with_capacity(leaves),
-        });
+        }
+    }
+
+    /// The branch whose children are set, and what setting them gave. It has room for so many leaves. It is made where it
+    /// stays: it has more than a kilobyte, which would be copied with every step.
+    pub(super) fn build<T>(leaves: usize, set: impl FnOnce(&mut Self) -> T) -> (Arc<Self>, T) {
+        let mut branch = Arc::new(Self::empty(leaves));
         // Nobody else has it, so nothing is copied.
         let place = Arc::make_mut(&mut branch);
         let given = set(place);

@@ -36,7 +36,7 @@ pub(crate) use hashing::{key_hash, value_hash};
 pub use key::NodeKey;
 pub use presence::PresenceCursor;
 pub use proof::{ProofEnd, ProofError, StateProof};
-pub use source::{LayeredSource, NodeSource};
+pub use source::{Known, LayeredSource, NodeSource};
 pub use top::Top;
 pub use tree::{TreeUpdate, oldest_kept};
 pub(crate) use walk::{compare_with_previous, whole};

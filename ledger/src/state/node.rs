@@ -13,28 +13,40 @@
 //!
 //! A node's hash does not cover the versions of its children; the seal of its record does (`store`).
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use ledger_types::Hash;
 
 use super::branch::{Branch, Child, Leaf};
 use super::error::StateError;
-use super::hashing::{self, EMPTY_ROOT, NIBBLES};
+use super::hashing::{EMPTY_ROOT, NIBBLES};
 use super::key::NodeKey;
 
-/// A node of the tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
+/// A node of the tree, and where its branch is if it is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Node<B = Arc<Branch>> {
     Empty,
     Leaf(Leaf),
-    Branch(Arc<Branch>),
+    Branch(B),
 }
 
-impl Node {
+impl<B> Node<B> {
+    /// The same node with its branch elsewhere.
+    pub(super) fn map<C>(self, place: impl FnOnce(B) -> C) -> Node<C> {
+        match self {
+            Self::Empty => Node::Empty,
+            Self::Leaf(leaf) => Node::Leaf(leaf),
+            Self::Branch(branch) => Node::Branch(place(branch)),
+        }
+    }
+}
+
+impl<B: Deref<Target = Branch>> Node<B> {
     pub(super) fn hash(&self) -> Hash {
         match self {
             Self::Empty => EMPTY_ROOT,
-            Self::Leaf(leaf) => hashing::leaf(&leaf.key_hash, &leaf.value_hash),
+            Self::Leaf(leaf) => leaf.hash(),
             Self::Branch(branch) => branch.hash(),
         }
     }
@@ -63,7 +75,9 @@ impl Node {
             }
         }
     }
+}
 
+impl Node {
     /// Reads a record and checks it against its key.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +11,35 @@ use super::key::NodeKey;
 use super::node::Node;
 use super::tree::TreeUpdate;
 
+/// A branch that was found.
+pub enum Known<'a> {
+    /// In memory that is shared.
+    Shared(Arc<Branch>),
+    /// In an update that is not stored yet.
+    Pending(&'a Branch),
+}
+
+impl Deref for Known<'_> {
+    type Target = Branch;
+
+    fn deref(&self) -> &Branch {
+        match self {
+            Self::Shared(branch) => branch,
+            Self::Pending(branch) => branch,
+        }
+    }
+}
+
+impl Known<'_> {
+    /// The branch, copied if it is an update's.
+    pub(super) fn share(self) -> Arc<Branch> {
+        match self {
+            Self::Shared(branch) => branch,
+            Self::Pending(branch) => Arc::new(branch.clone()),
+        }
+    }
+}
+
 /// Where stored tree nodes are read.
 pub trait NodeSource {
     /// The record of a node; `None` when there is none.
@@ -19,7 +49,7 @@ pub trait NodeSource {
     fn record(&self, key: &NodeKey) -> Result<Option<&[u8]>, StateError>;
 
     /// The node, if this process wrote it or has read and checked it before.
-    fn known(&self, _: &NodeKey) -> Option<Arc<Branch>> {
+    fn known(&self, _: &NodeKey) -> Option<Known<'_>> {
         None
     }
 
@@ -63,9 +93,9 @@ impl NodeSource for LayeredSource<'_> {
         }
     }
 
-    fn known(&self, key: &NodeKey) -> Option<Arc<Branch>> {
+    fn known(&self, key: &NodeKey) -> Option<Known<'_>> {
         match self.layer(key) {
-            Some(update) => update.top_node(key).cloned(),
+            Some(update) => update.top_node(key).map(Known::Pending),
             None => self.base.known(key),
         }
     }
@@ -78,7 +108,7 @@ impl NodeSource for LayeredSource<'_> {
 }
 
 /// Reads the root node of a version.
-pub(super) fn load_root(source: &dyn NodeSource, version: u64) -> Result<Node, StateError> {
+pub(super) fn load_root(source: &dyn NodeSource, version: u64) -> Result<Node<Known<'_>>, StateError> {
     let key = NodeKey::root(version);
     if let Some(known) = source.known(&key) {
         return Ok(Node::Branch(known));
@@ -88,32 +118,26 @@ pub(super) fn load_root(source: &dyn NodeSource, version: u64) -> Result<Node, S
     if let Node::Branch(branch) = &node {
         source.learn(&key, branch);
     }
-    Ok(node)
+    Ok(node.map(Known::Shared))
 }
 
 /// Reads a node below a root and checks that it is the one its parent means.
-pub(super) fn load_branch(
-    source: &dyn NodeSource,
+pub(super) fn load_branch<'a>(
+    source: &'a dyn NodeSource,
     key: &NodeKey,
     expected: &Hash,
-) -> Result<Arc<Branch>, StateError> {
-    let (branch, is_new) = match source.known(key) {
-        Some(known) => (known, false),
-        None => {
-            let record = source.record(key)?.ok_or(StateError::MissingNode { key: *key })?;
-            match Node::decode(key, record)? {
-                Node::Branch(branch) => (branch, true),
-                Node::Empty | Node::Leaf(_) => return Err(not_meant(key)),
-            }
+) -> Result<Known<'a>, StateError> {
+    if let Some(known) = source.known(key) {
+        return if known.hash() == *expected { Ok(known) } else { Err(not_meant(key)) };
+    }
+    let record = source.record(key)?.ok_or(StateError::MissingNode { key: *key })?;
+    match Node::decode(key, record)? {
+        Node::Branch(branch) if branch.hash() == *expected => {
+            source.learn(key, &branch);
+            Ok(Known::Shared(branch))
         }
-    };
-    if branch.hash() != *expected {
-        return Err(not_meant(key));
+        _ => Err(not_meant(key)),
     }
-    if is_new {
-        source.learn(key, &branch);
-    }
-    Ok(branch)
 }
 
 fn not_meant(key: &NodeKey) -> StateError {

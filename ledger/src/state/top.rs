@@ -7,6 +7,7 @@ use parking_lot::RwLock;
 
 use super::branch::Branch;
 use super::key::NodeKey;
+use super::source::Known;
 use super::update::TreeUpdate;
 
 /// Levels of nodes from the root down that are kept: at most 69,905 nodes, whatever addresses clients choose.
@@ -41,7 +42,7 @@ impl Top {
 
     /// Takes a node of committed state, unless its place has a newer one.
     pub(crate) fn put(&self, key: &NodeKey, branch: &Arc<Branch>) {
-        put(&mut self.0.write(), key, branch);
+        put(&mut self.0.write(), key, Known::Shared(branch.clone()));
     }
 
     /// Takes what a committed update wrote.
@@ -49,24 +50,23 @@ impl Top {
         let mut nodes = self.0.write();
         // A root that is a leaf, or nothing, is not kept, and nobody must find the branch before it for the newest.
         nodes[0] = None;
-        update.top().iter().for_each(|(key, branch)| put(&mut nodes, key, branch));
+        update.top().for_each(|(key, branch)| put(&mut nodes, key, Known::Pending(branch)));
     }
 }
 
-fn put(nodes: &mut [Place], key: &NodeKey, branch: &Arc<Branch>) {
+fn put(nodes: &mut [Place], key: &NodeKey, branch: Known<'_>) {
     let Some(place) = place(key) else { return };
-    let Some((version, kept)) = &mut nodes[place] else {
-        nodes[place] = Some((key.version(), branch.clone()));
-        return;
-    };
-    if *version >= key.version() {
-        return;
-    }
-    *version = key.version();
-    match Arc::get_mut(kept) {
-        // Where it lies: to free memory all over the heap and to take other costs more than to copy.
-        Some(kept) => kept.clone_from(branch),
-        None => *kept = branch.clone(),
+    match &mut nodes[place] {
+        Some((version, _)) if *version >= key.version() => {}
+        Some((version, kept)) => {
+            *version = key.version();
+            match Arc::get_mut(kept) {
+                // Where it lies: to free memory all over the heap and to take other costs more than to copy.
+                Some(kept) => kept.clone_from(&branch),
+                None => *kept = branch.share(),
+            }
+        }
+        empty => *empty = Some((key.version(), branch.share())),
     }
 }
 

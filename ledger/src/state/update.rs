@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use ledger_types::{Address, Hash};
@@ -28,8 +27,11 @@ pub struct TreeUpdate {
     nodes: Vec<(NodeKey, Range<usize>)>,
     /// The records, one after the other.
     records: Vec<u8>,
-    /// The written branches near the root, as they are: the next update needs them all.
-    top: Vec<(NodeKey, Arc<Branch>)>,
+    /// The written branches near the root, as they are, since the next update needs them all: keys, ascending, and where
+    /// they are in `branches`.
+    top: Vec<(NodeKey, usize)>,
+    /// In one piece: an update takes thousands, of more than a kilobyte each, and gives them back together.
+    branches: Vec<Branch>,
     /// Keys of nodes that version `version - 1` reaches and `version` does not, ascending.
     ///
     /// When `k` is the oldest version kept, the stale nodes of all versions `1..=k` may be deleted, and then
@@ -60,13 +62,13 @@ impl TreeUpdate {
     }
 
     /// The written branches near the root.
-    pub(crate) fn top(&self) -> &[(NodeKey, Arc<Branch>)] {
-        &self.top
+    pub(crate) fn top(&self) -> impl Iterator<Item = (&NodeKey, &Branch)> {
+        self.top.iter().map(|(key, at)| (key, &self.branches[*at]))
     }
 
-    pub(super) fn top_node(&self, key: &NodeKey) -> Option<&Arc<Branch>> {
+    pub(super) fn top_node(&self, key: &NodeKey) -> Option<&Branch> {
         let at = self.top.binary_search_by_key(key, |(key, _)| *key).ok()?;
-        Some(&self.top[at].1)
+        Some(&self.branches[self.top[at].1])
     }
 }
 
@@ -77,11 +79,15 @@ struct Change<'a> {
     value_hash: Option<Hash>,
 }
 
-/// An update in the making.
+/// An update in the making. Of its branches those that no later update needs are the last ones, and go as soon as they
+/// are written.
 pub(super) struct Update<'a> {
     source: &'a dyn NodeSource,
     made: TreeUpdate,
 }
+
+/// A node in the making: its branch is among those of the update.
+type Made = Node<usize>;
 
 impl Update<'_> {
     pub(super) fn run(
@@ -103,7 +109,8 @@ impl Update<'_> {
             root: Hash::ZERO,
             nodes: Vec::with_capacity(3 * changes.len() + 1),
             records: Vec::with_capacity(1_400 * changes.len()),
-            top: Vec::new(),
+            top: Vec::with_capacity(2 * changes.len()),
+            branches: Vec::with_capacity(2 * changes.len()),
             stale: Vec::with_capacity(3 * changes.len() + 1),
             stale_values: Vec::new(),
             presence: Vec::new(),
@@ -131,10 +138,13 @@ impl Update<'_> {
         let node = match old {
             Node::Empty => self.leaves(0, None, changes),
             Node::Leaf(leaf) => self.leaves(0, Some(leaf), changes),
-            Node::Branch(branch) => settled(self.below(0, branch, changes)?.0),
+            Node::Branch(branch) => match self.below(0, &branch, changes)? {
+                Some(at) => self.settled(at),
+                None => Made::Branch(self.take(&branch)),
+            },
         };
-        self.made.root = node.hash();
-        self.write(NodeKey::root(version), &node);
+        self.made.root = node.map(|at| &self.made.branches[at]).hash();
+        self.write(NodeKey::root(version), node);
         Ok(())
     }
 
@@ -152,44 +162,66 @@ impl Update<'_> {
             Some(Child::Branch(version, hash)) => {
                 let key = NodeKey::on_way(version, way, depth);
                 let branch = load_branch(self.source, &key, &hash)?;
-                let (branch, has_changed) = self.below(depth, branch, changes)?;
-                if !has_changed {
-                    return Ok(old);
-                }
+                let Some(at) = self.below(depth, &branch, changes)? else { return Ok(old) };
                 self.made.stale.push(key);
-                settled(branch)
+                self.settled(at)
             }
         };
-        Ok(self.attach(depth, way, &node))
+        Ok(self.attach(depth, way, node))
     }
 
-    /// A branch after the changes below it, and whether it is another one.
+    /// A branch after the changes below it, if it is another one.
     fn below(
         &mut self,
         depth: usize,
-        mut branch: Arc<Branch>,
+        branch: &Branch,
         changes: &[Change<'_>],
-    ) -> Result<(Arc<Branch>, bool), StateError> {
-        let mut changed = 0;
+    ) -> Result<Option<usize>, StateError> {
+        let (mut copy, mut changed) = (None, 0);
         let nibble = |change: &Change<'_>| hashing::nibble(&change.key_hash, depth);
         for group in changes.chunk_by(|a, b| nibble(a) == nibble(b)) {
             let nibble = nibble(&group[0]);
             let old = branch.child(nibble);
             let new = self.place(depth + 1, old, group)?;
             if new != old {
-                // A branch that nobody else holds changes where it is.
-                Arc::make_mut(&mut branch).set(nibble, new);
-                changed |= 1 << nibble;
+                let at = copy.unwrap_or_else(|| self.take(branch));
+                self.made.branches[at].set(nibble, new);
+                (copy, changed) = (Some(at), changed | 1 << nibble);
             }
         }
-        if changed != 0 {
-            Arc::make_mut(&mut branch).hash_ranges(changed);
+        if let Some(at) = copy {
+            self.made.branches[at].hash_ranges(changed);
         }
-        Ok((branch, changed != 0))
+        Ok(copy)
+    }
+
+    /// Takes a copy of a branch, made where it stays.
+    fn take(&mut self, branch: &Branch) -> usize {
+        self.made.branches.extend_from_slice(std::slice::from_ref(branch));
+        self.made.branches.len() - 1
+    }
+
+    /// Gives a branch back, if nothing came after it.
+    fn give_back(&mut self, at: usize) {
+        if at + 1 == self.made.branches.len() {
+            self.made.branches.pop();
+        }
+    }
+
+    /// A changed branch, or the single leaf that is left of it, or nothing.
+    fn settled(&mut self, at: usize) -> Made {
+        let branch = &self.made.branches[at];
+        let made = match branch.only() {
+            None if branch.present() == 0 => Made::Empty,
+            Some(Child::Leaf(leaf, _)) => Made::Leaf(leaf),
+            _ => return Made::Branch(at),
+        };
+        self.give_back(at);
+        made
     }
 
     /// The subtree at a place where a leaf or nothing was.
-    fn leaves(&mut self, depth: usize, old: Option<Leaf>, changes: &[Change<'_>]) -> Node {
+    fn leaves(&mut self, depth: usize, old: Option<Leaf>, changes: &[Change<'_>]) -> Made {
         let mut leaves = Vec::with_capacity(changes.len() + 1);
         let mut untouched = old;
         for change in changes {
@@ -215,53 +247,45 @@ impl Update<'_> {
     }
 
     /// A new subtree of leaves, which ascend.
-    fn grow(&mut self, depth: usize, leaves: &[Leaf]) -> Node {
+    fn grow(&mut self, depth: usize, leaves: &[Leaf]) -> Made {
         match leaves {
-            [] => Node::Empty,
-            [leaf] => Node::Leaf(*leaf),
+            [] => Made::Empty,
+            [leaf] => Made::Leaf(*leaf),
             _ => {
                 let nibble = |leaf: &Leaf| hashing::nibble(&leaf.key_hash, depth);
-                let (branch, ()) = Branch::build(leaves.len().min(16), |branch| {
-                    for group in leaves.chunk_by(|a, b| nibble(a) == nibble(b)) {
-                        let node = self.grow(depth + 1, group);
-                        branch.set(nibble(&group[0]), self.attach(depth + 1, &group[0].key_hash, &node));
-                    }
-                });
-                Node::Branch(branch)
+                let at = self.take(&Branch::empty(leaves.len().min(16)));
+                for group in leaves.chunk_by(|a, b| nibble(a) == nibble(b)) {
+                    let node = self.grow(depth + 1, group);
+                    let child = self.attach(depth + 1, &group[0].key_hash, node);
+                    self.made.branches[at].set(nibble(&group[0]), child);
+                }
+                self.made.branches[at].hash_ranges(u16::MAX);
+                Made::Branch(at)
             }
         }
     }
 
     /// Writes a node below the root, unless it is a leaf, and gives what its parent says of it.
-    fn attach(&mut self, depth: usize, way: &Hash, node: &Node) -> Option<Child> {
+    fn attach(&mut self, depth: usize, way: &Hash, node: Made) -> Option<Child> {
         match node {
-            Node::Empty => None,
-            Node::Leaf(leaf) => Some(Child::leaf(*leaf)),
-            Node::Branch(branch) => {
-                let (version, hash) = (self.made.version, branch.hash());
+            Made::Empty => None,
+            Made::Leaf(leaf) => Some(Child::leaf(leaf)),
+            Made::Branch(at) => {
+                let (version, hash) = (self.made.version, self.made.branches[at].hash());
                 self.write(NodeKey::on_way(version, way, depth), node);
                 Some(Child::Branch(version, hash))
             }
         }
     }
 
-    fn write(&mut self, key: NodeKey, node: &Node) {
+    fn write(&mut self, key: NodeKey, node: Made) {
         let from = self.made.records.len();
-        node.encode(&key, &mut self.made.records);
+        node.map(|at| &self.made.branches[at]).encode(&key, &mut self.made.records);
         self.made.nodes.push((key, from..self.made.records.len()));
-        if let Node::Branch(branch) = node
-            && top::holds(&key)
-        {
-            self.made.top.push((key, branch.clone()));
+        match node {
+            Made::Branch(at) if top::holds(&key) => self.made.top.push((key, at)),
+            Made::Branch(at) => self.give_back(at),
+            Made::Empty | Made::Leaf(_) => {}
         }
-    }
-}
-
-/// A changed branch, or the single leaf that is left of it, or nothing.
-fn settled(branch: Arc<Branch>) -> Node {
-    match branch.only() {
-        None if branch.present() == 0 => Node::Empty,
-        Some(Child::Leaf(leaf, _)) => Node::Leaf(leaf),
-        _ => Node::Branch(branch),
     }
 }

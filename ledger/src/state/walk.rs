@@ -6,7 +6,7 @@ use super::branch::{Branch, Child, Leaf};
 use super::error::StateError;
 use super::key::NodeKey;
 use super::node::Node;
-use super::source::{NodeSource, load_branch, load_root};
+use super::source::{Known, NodeSource, load_branch, load_root};
 
 /// How a version's tree differs from that of the version before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Walk<'_> {
     fn root(
         &mut self,
         place: &NodeKey,
-        node: &Node,
+        node: &Node<Known<'_>>,
         branches: impl FnOnce(&mut Self, &NodeKey, &Branch) -> Result<(), StateError>,
         leaves: fn(&mut VersionChange) -> &mut BTreeMap<Hash, Leaf>,
     ) -> Result<(), StateError> {

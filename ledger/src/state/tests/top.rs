@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::{any_history, trees};
 use crate::state::branch::Branch;
 use crate::state::key::NodeKey;
-use crate::state::source::NodeSource;
+use crate::state::source::{Known, NodeSource};
 use crate::state::{StateError, Top};
 
 /// What is stored, below a top.
@@ -23,8 +23,8 @@ impl NodeSource for WithTop<'_> {
         self.nodes.record(key)
     }
 
-    fn known(&self, key: &NodeKey) -> Option<Arc<Branch>> {
-        self.top.get(key)
+    fn known(&self, key: &NodeKey) -> Option<Known<'_>> {
+        self.top.get(key).map(Known::Shared)
     }
 
     fn learn(&self, key: &NodeKey, branch: &Arc<Branch>) {
@@ -44,7 +44,7 @@ proptest! {
             top.commit(&update);
             for (key, branch) in update.top() {
                 let kept = top.get(key).expect("it is in the top");
-                prop_assert_eq!(&kept, branch);
+                prop_assert_eq!(&*kept, branch);
                 // Some are held by somebody while the next versions come, and some are the top's alone.
                 if numbers.next().is_some_and(|number| lost >> number & 1 == 0) {
                     held.push((kept, Branch::clone(branch)));
