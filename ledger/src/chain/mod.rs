@@ -49,8 +49,8 @@ impl Ledger {
     }
 
     /// Reads which ids the chain has, all of them, so that most of those that are new need not be looked for in the file.
-    /// Blocks may be committed meanwhile. Takes about a second for each million transactions. `go_on` is asked now and
-    /// then; if it says no, nothing is gained.
+    /// Blocks may be committed meanwhile. Reads all keys of the index. `go_on` is asked now and then; if it says no, nothing
+    /// is gained.
     ///
     /// # Errors
     /// When the block file cannot be read or has a key that is none.
