@@ -22,9 +22,6 @@ use crate::store::{File, StoreError};
 /// format: the files of all nodes are equal.
 pub(crate) const SLICES: u64 = 64;
 
-/// Ids that are added while nobody reads.
-const IDS_AT_ONCE: usize = 1_000;
-
 /// The height of the block with which a record that came up with a block of this height is written.
 pub(crate) fn written_at(height: u64, id: &impl Id) -> u64 {
     let turns = (id.slice() + SLICES - height % SLICES) % SLICES;
@@ -154,8 +151,8 @@ pub(crate) struct Places {
     gone: Option<u64>,
     /// All ids that ever came up here.
     ids: Filter,
-    /// Whether those are all of the chain.
-    has_all_ids: bool,
+    /// Those that the file had, once they are read.
+    older_ids: Option<Filter>,
 }
 
 /// What is known of an id without a look into the file.
@@ -186,47 +183,34 @@ impl Recent {
         for height in lowest..=head.height {
             self.add(&read_block(blocks, height)?);
         }
-        self.0.write().has_all_ids = lowest == 0;
+        if lowest == 0 {
+            let mut places = self.0.write();
+            places.older_ids = Some(places.ids.of_same_hash());
+        }
         Ok(())
     }
 
     /// Reads which ids a file has that [`Recent::load`] was called with. Blocks may be committed meanwhile: what comes up
-    /// with them is added before it is written. `go_on` is asked now and then.
+    /// with them is added before it is written. `go_on` is asked at every id.
     ///
     /// # Errors
-    /// When the file cannot be read or has a key that is none.
+    /// When the file cannot be read, or a record is damaged.
     pub(crate) fn load_ids(&self, blocks: &File, go_on: &dyn Fn() -> bool) -> Result<(), StoreError> {
-        if self.read().has_all_ids {
-            return Ok(());
+        let mut ids = {
+            let places = self.read();
+            if places.older_ids.is_some() {
+                return Ok(());
+            }
+            places.ids.of_same_hash()
+        };
+        // Into a filter that nobody waits for, since this thread may be one that gives way to all others.
+        let is_whole = load_ids_of::<BatchId>(blocks, &mut ids, go_on)?
+            && load_ids_of::<TransactionId>(blocks, &mut ids, go_on)?
+            && load_ids_of::<Hash>(blocks, &mut ids, go_on)?;
+        if is_whole {
+            self.0.write().older_ids = Some(ids);
         }
-        let are_all = self.load_ids_of::<BatchId>(blocks, go_on)?
-            && self.load_ids_of::<TransactionId>(blocks, go_on)?
-            && self.load_ids_of::<Hash>(blocks, go_on)?;
-        self.0.write().has_all_ids |= are_all;
         Ok(())
-    }
-
-    /// Whether it went on to the end.
-    fn load_ids_of<I: Id>(&self, blocks: &File, go_on: &dyn Fn() -> bool) -> Result<bool, StoreError> {
-        let mut ids = Vec::new();
-        for first in 0..=u8::MAX {
-            if !go_on() {
-                return Ok(false);
-            }
-            // A view of its own for each part of the keys, since a view holds old pages alive.
-            blocks.read()?.for_each_stored(&[I::TAG, first], |key, _| {
-                let damaged =
-                    || StoreError::damaged(blocks.name(), HEXLOWER.encode(key), "its key is not an id");
-                ids.push(I::of_key(key).ok_or_else(damaged)?);
-                Ok::<_, StoreError>(())
-            })?;
-            for ids in ids.chunks(IDS_AT_ONCE) {
-                let mut places = self.0.write();
-                ids.iter().for_each(|id| places.add_id(id));
-            }
-            ids.clear();
-        }
-        Ok(true)
     }
 
     /// Adds what came up with a block, before its records are written and before it is the head.
@@ -276,6 +260,24 @@ impl Recent {
     }
 }
 
+/// Adds the ids of a table; whether it went on to the end.
+fn load_ids_of<I: Id>(blocks: &File, ids: &mut Filter, go_on: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+    let mut is_whole = true;
+    for first in 0..=u8::MAX {
+        // A view of its own for each part of the keys, since a view holds old pages alive.
+        blocks.read()?.for_each(&[I::TAG, first], |key, _| {
+            is_whole = is_whole && go_on();
+            if is_whole {
+                let damaged =
+                    || StoreError::damaged(blocks.name(), HEXLOWER.encode(key), "its key is not an id");
+                ids.add(ids.hash(&I::of_key(key).ok_or_else(damaged)?));
+            }
+            Ok::<_, StoreError>(())
+        })?;
+    }
+    Ok(is_whole)
+}
+
 impl Places {
     pub(crate) fn batch(&self, id: &BatchId) -> Known<BatchPlace> {
         self.known(&self.batches, id)
@@ -290,8 +292,11 @@ impl Places {
     }
 
     fn known<I: Id>(&self, table: &Table<I>, id: &I) -> Known<I::Place> {
-        if self.has_all_ids && !self.ids.may_have(id) {
-            return Known::Nowhere;
+        if let Some(older) = &self.older_ids {
+            let hash = self.ids.hash(id);
+            if !self.ids.may_have(hash) && !older.may_have(hash) {
+                return Known::Nowhere;
+            }
         }
         table.get(id).map_or(Known::Unknown, Known::At)
     }

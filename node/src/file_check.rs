@@ -1,4 +1,4 @@
-//! What reads large files from end to end while the node runs: it learns the chain's ids, and looks for damage.
+//! What reads large files from end to end while the node runs: it looks for damage, and learns the chain's ids.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,8 @@ impl FileCheck {
             // On Linux a thread of its own; without it the check only takes more from the others.
             let _ = rustix::process::nice(19);
             let go_on = || !seen.load(Ordering::Relaxed);
-            let done = ledger.load_ids(&go_on).and_then(|()| ledger.check_large_files(check_bytes, &go_on));
+            // First the pages: LMDB would follow a bad one anywhere.
+            let done = ledger.check_large_files(check_bytes, &go_on).and_then(|()| ledger.load_ids(&go_on));
             match done {
                 Err(error) if go_on() => engine.fail(error.to_string()),
                 _ => {}

@@ -49,11 +49,11 @@ impl Ledger {
     }
 
     /// Reads which ids the chain has, all of them, so that most of those that are new need not be looked for in the file.
-    /// Blocks may be committed meanwhile. Reads all keys of the index. `go_on` is asked now and then; if it says no, nothing
-    /// is gained.
+    /// Blocks may be committed meanwhile. Reads the whole index, whose pages should have been checked. `go_on` is asked at
+    /// every id; if it says no, nothing is gained.
     ///
     /// # Errors
-    /// When the block file cannot be read or has a key that is none.
+    /// When the block file cannot be read, or a record is damaged.
     pub fn load_ids(&self, go_on: &dyn Fn() -> bool) -> Result<(), StoreError> {
         self.committed.recent.load_ids(&self.committed.block, go_on)
     }

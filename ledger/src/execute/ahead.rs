@@ -32,15 +32,16 @@ pub(super) struct Ahead {
     pub(super) pause: Arc<Pause>,
 }
 
-/// Blocks that are passed over after plans of a single group: one after the first, twice as many after each further one.
-/// Where every batch meets another, as with an account that all of them use, the next block will mostly be so, too.
+/// Lists of batches, mostly one a block, that are passed over after plans of a single group: one after the first, twice as
+/// many after each further one. Where every batch meets another, as with an account that all of them use, those of the next
+/// block mostly will, too.
 pub(super) struct Pause {
     /// At most so many.
     most: u32,
-    blocks: Mutex<Blocks>,
+    lists: Mutex<Lists>,
 }
 
-struct Blocks {
+struct Lists {
     /// Still to be passed over.
     left: u32,
     /// After the next plan of a single group.
@@ -49,27 +50,27 @@ struct Blocks {
 
 impl Pause {
     pub(super) fn of_at_most(most: u32) -> Arc<Self> {
-        Arc::new(Self { most, blocks: Mutex::new(Blocks { left: 0, next: most.min(1) }) })
+        Arc::new(Self { most, lists: Mutex::new(Lists { left: 0, next: most.min(1) }) })
     }
 
-    /// Whether the block that comes now is planned.
+    /// Whether the list that comes now is planned.
     fn is_over(&self) -> bool {
-        let left = &mut self.blocks.lock().left;
+        let left = &mut self.lists.lock().left;
         left.checked_sub(1).map(|less| *left = less).is_none()
     }
 
     /// Takes how many groups a plan had.
     fn take(&self, groups: usize) {
-        let mut blocks = self.blocks.lock();
-        *blocks = match groups < 2 {
-            true => Blocks { left: blocks.next, next: self.most.min(2 * blocks.next) },
-            false => Blocks { left: 0, next: self.most.min(1) },
+        let mut lists = self.lists.lock();
+        *lists = match groups < 2 {
+            true => Lists { left: lists.next, next: self.most.min(2 * lists.next) },
+            false => Lists { left: 0, next: self.most.min(1) },
         };
     }
 }
 
-/// Blocks of a second or two.
-pub(super) const LONGEST_PAUSE: u32 = 16;
+/// A plan costs some twentieth of execution: a longer pause would save little more, and hold back what can be parted.
+pub(super) const LONGEST_PAUSE: u32 = 4;
 
 /// Transactions that take about a millisecond; waking a thread takes some ten microseconds.
 pub(super) const LEAST_TRANSACTIONS: usize = 50;

@@ -198,7 +198,7 @@ fn what_no_block_has_is_known_without_the_file_and_all_else_is_found() {
     ledger
         .load_ids(&|| {
             asked.set(asked.get() + 1);
-            asked.get() < 400
+            asked.get() < 100
         })
         .unwrap();
     assert!(!knows_all(&ledger), "it was not to go on");

@@ -253,7 +253,8 @@ impl Update<'_> {
             [leaf] => Made::Leaf(*leaf),
             _ => {
                 let nibble = |leaf: &Leaf| hashing::nibble(&leaf.key_hash, depth);
-                let at = self.take(&Branch::empty(leaves.len().min(16)));
+                let at = self.made.branches.len();
+                self.made.branches.push(Branch::empty(leaves.len().min(16)));
                 for group in leaves.chunk_by(|a, b| nibble(a) == nibble(b)) {
                     let node = self.grow(depth + 1, group);
                     let child = self.attach(depth + 1, &group[0].key_hash, node);
